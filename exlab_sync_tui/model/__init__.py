@@ -1,0 +1,1 @@
+"""What every room talks about: plain frozen values, without any input or output."""

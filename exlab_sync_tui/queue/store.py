@@ -1,0 +1,255 @@
+"""What must every job store be able to do? The protocol that the SQLite and the memory store fulfil alike.
+
+Every method that changes something is one durable transaction: when it returns, the change survives a power cut. Moments
+are aware datetimes in UTC. Paths are text with surrogate-escaped bytes, stored losslessly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from exlab_sync_tui.model.entry import FileRecord, FileTotals
+    from exlab_sync_tui.model.evidence import EvidenceLevel
+    from exlab_sync_tui.model.hold import Hold, HoldScope
+    from exlab_sync_tui.model.job import Round, SyncJobRow, SyncJobState
+
+
+class JobChanges(TypedDict, total=False):
+    """Columns of a job that a step may change together with, or without, its state."""
+
+    attempts: int
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    last_error: str | None
+    verify_passes: int
+    verified_at: datetime | None
+    nas_path: str
+    held: bool
+    destination_id: str
+    origin: str
+    round: Round
+    revision: int
+    resent: bool
+    incoming: str
+    publishing: str
+    started_at: datetime | None
+    evidence: EvidenceLevel | None
+    manifest_sha256: str
+    files_total: int
+    bytes_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A run to be queued. ``id`` is a uuid4; ``origin`` is ``monitor`` or ``operator``."""
+
+    id: str
+    run_path: str
+    equipment_id: str
+    nas_path: str
+    origin: str = "monitor"
+
+
+class DebtKind(StrEnum):
+    """Local writes that are owed (``FORMATS.md`` §2): kept here until they are made."""
+
+    SYNC_STATUS = "sync_status"
+    LOCAL_RECORDS = "local_records"
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """One owed write; ``value`` says what (a status, say). One per run and kind: a newer value replaces the older."""
+
+    run_path: str
+    kind: DebtKind
+    value: str
+    since: datetime
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of a run's story. ``before`` and ``after`` are states, empty when the state did not change."""
+
+    at: datetime
+    run_path: str
+    job_id: str
+    who: str
+    what: str
+    before: str = ""
+    after: str = ""
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How a run looked when it was last looked at: ``fingerprint`` of its tree, unchanged ``since``, ``seen`` last."""
+
+    run_path: str
+    fingerprint: str
+    since: datetime
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list. Empty fields do not restrict; ``text`` must occur in the run path, in any case."""
+
+    states: frozenset[SyncJobState] = frozenset()
+    equipment_id: str = ""
+    text: str = ""
+
+
+class JobStore(Protocol):
+    """The truth about every run (``ARCHITECTURE.md`` decision 1). Only the engine writes."""
+
+    @property
+    def store_id(self) -> str:
+        """A uuid4 made with the store; receipts and owner files carry it."""
+        ...
+
+    async def open(self) -> None:
+        """Open or create. Raises ``StoreTooNewError``, ``StoreError``."""
+        ...
+
+    async def close(self) -> None:
+        """Close; a second call does nothing."""
+        ...
+
+    async def enqueue(self, new: NewJob, *, at: datetime, who: str) -> tuple[SyncJobRow, bool]:
+        """Queue a run unless it has a job; the job, and whether it is new. Concurrent calls make one row."""
+        ...
+
+    async def job(self, job_id: str) -> SyncJobRow | None:
+        """The job with this id."""
+        ...
+
+    async def job_of(self, run_path: str) -> SyncJobRow | None:
+        """The job of a run."""
+        ...
+
+    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
+        """A page of jobs, oldest first, those with ``seq`` greater than *after_seq*."""
+        ...
+
+    async def counts(self) -> dict[tuple[str, SyncJobState], int]:
+        """How many jobs each equipment has in each state, without reading every row each time."""
+        ...
+
+    async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:
+        """Take the oldest queued job that is due and not held, and make it running. Costs the same at any backlog."""
+        ...
+
+    async def next_due(self, equipment_id: str) -> datetime | None:
+        """When the next queued job that is not held becomes due; ``None`` if there is none. Past moments mean now."""
+        ...
+
+    async def move(
+        self,
+        job_id: str,
+        to: SyncJobState,
+        *,
+        at: datetime,
+        who: str,
+        what: str,
+        debts: Sequence[Debt] = (),
+        **changes: Unpack[JobChanges],
+    ) -> SyncJobRow:
+        """Make one legal transition with its column changes, history line and debts. Raises ``IllegalTransitionError``."""
+        ...
+
+    async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
+        """Change columns without changing the state. Raises ``NotFoundError``."""
+        ...
+
+    async def running_to_queued(self, *, at: datetime, who: str, what: str) -> int:
+        """What a restart does to jobs that were running: back to queued, no attempt counted. How many."""
+        ...
+
+    async def put_files(self, job_id: str, records: Sequence[FileRecord]) -> None:
+        """Insert or replace file records, in one transaction."""
+        ...
+
+    async def files(
+        self, job_id: str, *, after: str = "", limit: int = 5_000, unproven: bool = False
+    ) -> list[FileRecord]:
+        """A page of file records in the order of their path bytes, those behind the path *after*."""
+        ...
+
+    async def drop_files(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Forget the records of these paths, or of all (``None``)."""
+        ...
+
+    async def file_totals(self, job_id: str) -> FileTotals:
+        """Counts and bytes of the job's records."""
+        ...
+
+    async def set_hold(self, hold: Hold) -> bool:
+        """Lay a hold. The older one of the same scope and key is replaced, its ``since`` kept if the kind is the same.
+
+        ``False`` if kind and sentence were the same already (nothing to announce)."""
+        ...
+
+    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """Remove the hold; the one that was there."""
+        ...
+
+    async def hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """The hold on one run, equipment or destination."""
+        ...
+
+    async def holds(self, *, equipment_id: str = "", after_key: str = "", limit: int = 500) -> list[Hold]:
+        """A page of holds ordered by key; of one equipment if given."""
+        ...
+
+    async def release(self, equipment_ids: Sequence[str], *, run_path: str = "") -> int:
+        """Un-hold the queued jobs of these equipments (or only that of *run_path*), due at once. How many."""
+        ...
+
+    async def record(self, entry: HistoryEntry) -> None:
+        """Append a line to the history; ``seq`` is given by the store."""
+        ...
+
+    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
+        """A page of a run's story, oldest first."""
+        ...
+
+    async def debts(self, run_path: str = "") -> list[Debt]:
+        """What is owed, to one run or to all, oldest first."""
+        ...
+
+    async def owe(self, debt: Debt) -> None:
+        """Remember an owed write."""
+        ...
+
+    async def paid(self, debt: Debt) -> None:
+        """Forget *debt*, unless a newer value has replaced it meanwhile."""
+        ...
+
+    async def observation(self, run_path: str) -> Observation | None:
+        """How the run looked last time."""
+        ...
+
+    async def observe(self, observation: Observation) -> None:
+        """Remember how the run looks; replaces the older one."""
+        ...
+
+    async def forget_observation(self, run_path: str) -> None:
+        """The run is no longer being watched."""
+        ...
+
+    async def note(self, key: str, value: str | None) -> None:
+        """Keep one small text under a key (``None`` removes it): the engine's own bookkeeping."""
+        ...
+
+    async def noted(self, key: str) -> str | None:
+        """The text under a key."""
+        ...

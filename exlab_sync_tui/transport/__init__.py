@@ -1,0 +1,1 @@
+"""Move the bytes: one protocol, one file per kind of destination."""
