@@ -38,7 +38,7 @@ class UnknownEquipmentError(NotFoundError):
 
 
 class OrphanRunError(ExlabSyncError):
-    """The run has no readable creation.json, so it cannot be queued; let ExLab-Wizard make one or use `layout: plain`."""
+    """The run has no readable creation.json, so it cannot be queued; let ExLab-Wizard make one or use a plain layout."""
 
     exit_code = 11
 
@@ -119,8 +119,6 @@ class TransportErrorKind(StrEnum):
 class TransportError(ExlabSyncError):
     """Moving the run failed; `exlab-sync why RUN` says when it is tried again."""
 
-    def __init__(
-        self, message: str | None = None, error_kind: TransportErrorKind = TransportErrorKind.UNKNOWN
-    ) -> None:
+    def __init__(self, message: str | None = None, error_kind: TransportErrorKind = TransportErrorKind.UNKNOWN) -> None:
         super().__init__(message)
         self.error_kind = error_kind

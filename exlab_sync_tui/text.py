@@ -34,7 +34,7 @@ def size(count: int) -> str:
     if count < _KIB:
         return f"{count} B"
     amount = float(count)
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):  # noqa: B007  # the unit reached is used below
         amount /= _KIB
         if amount < _KIB:
             break

@@ -21,7 +21,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in a tree. ``rel`` is its POSIX path below the run, undecodable bytes surrogate-escaped (``os.fsdecode``).
+    """One thing in a tree. ``rel`` is its POSIX path below the run, undecodable bytes surrogate-escaped.
 
     ``size`` in bytes, ``mtime_ns`` in nanoseconds since 1970; ``inode`` counts within one mount session only.
     ``target`` is a link's text. ``empty`` is true for a folder that has nothing in it. ``litter`` files are not sent.

@@ -32,7 +32,7 @@ class EvidenceLevel(Enum):
 _STRENGTH = {level: len(EvidenceLevel) - place for place, level in enumerate(EvidenceLevel)}
 _SENTENCE = {
     EvidenceLevel.REMOTE_HASH: "the NAS computed the SHA-256 of every file itself",
-    EvidenceLevel.READ_BACK: "every file was read again from the destination, past this PC's cache, and its SHA-256 compared",
+    EvidenceLevel.READ_BACK: "every file was read again from the destination, past this PC's cache, and compared",
     EvidenceLevel.RSYNC_CHECKSUM: "rsync compared a whole-file checksum of every file",
     EvidenceLevel.READ_BACK_CACHED: "every file was read again, but perhaps from this PC's own cache",
     EvidenceLevel.SIZE_MTIME: "only sizes and times were compared",

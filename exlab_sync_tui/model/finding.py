@@ -37,7 +37,7 @@ class OffendingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One objection. ``offending_path`` is relative to the run, ``"."`` for the run folder and the segments above it."""
+    """One objection. ``offending_path`` is relative to the run: ``"."`` for its folder and those above."""
 
     rule: Rule
     tier: Tier

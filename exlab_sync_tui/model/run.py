@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePosixPath
 
 CACHE_FOLDER = ".exlab-wizard"
 """The run's own provenance folder, at the top of the run only (``FORMATS.md`` §1)."""
@@ -19,7 +22,7 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EquipmentFolder:
-    """Where one instrument writes. ``root`` is ``<local_root>/<id>`` for ``exlab`` and ``<local_root>`` for ``plain``."""
+    """Where one instrument writes: ``root`` is ``<local_root>/<id>`` for ``exlab``, ``<local_root>`` for ``plain``."""
 
     equipment_id: str
     root: Path

@@ -1,7 +1,7 @@
 """What must every job store be able to do? The protocol that the SQLite and the memory store fulfil alike.
 
-Every method that changes something is one durable transaction: when it returns, the change survives a power cut. Moments
-are aware datetimes in UTC. Paths are text with surrogate-escaped bytes, stored losslessly.
+Every method that changes something is one durable transaction: when it returns, the change survives a power cut.
+Moments are aware datetimes in UTC. Paths are text with surrogate-escaped bytes, stored losslessly.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class JobStore(Protocol):
         debts: Sequence[Debt] = (),
         **changes: Unpack[JobChanges],
     ) -> SyncJobRow:
-        """Make one legal transition with its column changes, history line and debts. Raises ``IllegalTransitionError``."""
+        """Make one legal transition with its changes, history line and debts. Raises ``IllegalTransitionError``."""
         ...
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:

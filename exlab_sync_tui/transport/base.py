@@ -1,7 +1,7 @@
 """What must every transport be able to do? The protocol, and the values that cross it.
 
-Paths on the far side are POSIX text below the remote root (``"CONFOCAL_01/Kelp/Runs/Run_1"``), bytes surrogate-escaped. All
-methods raise ``TransportError`` with a class of ``FORMATS.md`` §6 and a sentence that names file and host; nothing else.
+Paths on the far side are POSIX text below the remote root (``"CONFOCAL_01/Kelp/Runs/Run_1"``), bytes surrogate-escaped.
+All methods raise ``TransportError`` with a class of ``FORMATS.md`` §6 and a sentence that names file and host.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ INCOMING_FOLDER = ".exlab-incoming"
 """Folder beside the final one in which runs are assembled (``FORMATS.md`` §7)."""
 
 ASSEMBLY = "run"
-"""Name of the assembled run inside its incoming folder: beside the owner file, so that one rename publishes only the run."""
+"""Name of the assembled run in its incoming folder: beside the owner file, so that one rename publishes the run alone."""
 
 OWNER_NAME = ".exlab-owner.json"
 """Who assembles in an incoming folder: ``{"store_id", "job_id"}``."""
@@ -61,8 +61,8 @@ class Identity:
 class Capabilities:
     """What this destination can do; the engine asks these, never what kind of transport it is.
 
-    ``rung`` is the evidence that its digests stand on. ``case_sensitive`` and ``keeps_normalisation`` tell whether names that
-    differ only in case, or only in Unicode normalisation, are two files there.
+    ``rung`` is the evidence that its digests stand on. ``case_sensitive`` and ``keeps_normalisation`` tell whether
+    names that differ only in case, or only in Unicode normalisation, are two files there.
     """
 
     renames_folders: bool = True
@@ -92,7 +92,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class RemoteEntry:
-    """One thing in a far folder; ``rel`` is its path below the folder that was listed. ``kind`` as ``EntryKind`` values."""
+    """One thing in a far folder; ``rel`` is its path below the listed folder, ``kind`` a value of ``EntryKind``."""
 
     rel: str
     kind: str
@@ -115,9 +115,10 @@ class Pulse:
 class PushPlan:
     """What to send. ``pages`` yields the file records that are not proven yet, in path order, a bounded page at a time.
 
-    ``source`` is the run folder; ``folder`` the far folder to assemble in (``<incoming>/run``), which exists and is ours. Files
-    already there are compared and only what is missing is sent. Each file has its size, mtime and inode checked right before
-    and right after it is read; a difference raises ``CHANGED``, absence ``LOCAL_FILE_VANISHED``, no permission ``LOCKED``.
+    ``source`` is the run folder; ``folder`` the far folder to assemble in (``<incoming>/run``), which exists and is
+    ours. Files already there are compared and only what is missing is sent. Each file has its size, mtime and inode
+    checked right before and right after it is read; a difference raises ``CHANGED``, absence
+    ``LOCAL_FILE_VANISHED``, no permission ``LOCKED``.
     """
 
     source: Path
@@ -168,14 +169,12 @@ class Transport(Protocol):
     def push(self, plan: PushPlan) -> AsyncIterator[Sequence[FileRecord]]:
         """Send the plan; yields records with ``sha256``, and with ``far_sha256`` and ``rung`` where already known.
 
-        When a record is yielded the file is whole and flushed on the far side. ``aclose()`` ends children and leaves what is
-        there to be resumed."""
+        When a record is yielded the file is whole and flushed on the far side. ``aclose()`` ends children and leaves
+        what is there to be resumed."""
         ...
 
-    def digests(
-        self, folder: str, records: Sequence[FileRecord], pulse: Pulse
-    ) -> AsyncIterator[Sequence[FileRecord]]:
-        """Ask the destination for fresh digests of these files below *folder*; an absent file has ``far_sha256=None``."""
+    def digests(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> AsyncIterator[Sequence[FileRecord]]:
+        """Ask the destination for fresh digests of files below *folder*; an absent file has ``far_sha256=None``."""
         ...
 
     async def make_folders(self, folder: str, rels: Sequence[str]) -> None:
