@@ -38,7 +38,7 @@ class UnknownEquipmentError(NotFoundError):
 
 
 class OrphanRunError(ExlabSyncError):
-    """The run has no readable creation.json, so it cannot be queued; let ExLab-Wizard make one or use a plain layout."""
+    """The run has no readable creation.json, so it cannot be queued; let ExLab-Wizard make one."""
 
     exit_code = 11
 

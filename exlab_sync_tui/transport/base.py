@@ -43,7 +43,7 @@ INCOMING_FOLDER = ".exlab-incoming"
 """Folder beside the final one in which runs are assembled (``FORMATS.md`` §7)."""
 
 ASSEMBLY = "run"
-"""Name of the assembled run in its incoming folder: beside the owner file, so that one rename publishes the run alone."""
+"""Name of the assembled run in its incoming folder: beside the owner file, so one rename publishes the run alone."""
 
 OWNER_NAME = ".exlab-owner.json"
 """Who assembles in an incoming folder: ``{"store_id", "job_id"}``."""
