@@ -46,7 +46,8 @@ class Entry:
 class FileRecord:
     """What the store knows of one file of a job: the snapshot, then the digest of the bytes sent, then the far digest.
 
-    Digests are 32 raw bytes of SHA-256. ``rung`` is the evidence on which ``far_sha256`` stands.
+    Digests are 32 raw bytes of SHA-256. ``rung`` is the evidence on which ``far_sha256`` stands. ``published`` is set
+    once the file lies in a final folder: what is not published yet is what a round has to send.
     """
 
     rel: str
@@ -56,6 +57,7 @@ class FileRecord:
     sha256: bytes | None = None
     far_sha256: bytes | None = None
     rung: EvidenceLevel | None = None
+    published: bool = False
 
     @property
     def proven(self) -> bool:

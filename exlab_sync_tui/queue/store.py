@@ -7,7 +7,7 @@ Moments are aware datetimes in UTC. Paths are text with surrogate-escaped bytes,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ class Observation:
     fingerprint: str
     since: datetime
     seen: datetime
+
+
+class FilesWanted(Enum):
+    """Which file records to read: every one, those without equal digests, or those not published yet."""
+
+    ALL = "all"
+    UNPROVEN = "unproven"
+    UNPUBLISHED = "unpublished"
 
 
 @dataclass(frozen=True, slots=True)

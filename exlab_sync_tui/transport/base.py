@@ -157,7 +157,7 @@ class Transport(Protocol):
         ...
 
     def list(self, folder: str) -> AsyncIterator[Sequence[RemoteEntry]]:
-        """Everything below a far folder, in pages, links not followed; empty folders included."""
+        """Everything below a far folder in the order of path bytes, in pages; folders included, links not followed."""
         ...
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:
@@ -175,6 +175,10 @@ class Transport(Protocol):
 
     def digests(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> AsyncIterator[Sequence[FileRecord]]:
         """Ask the destination for fresh digests of files below *folder*; an absent file has ``far_sha256=None``."""
+        ...
+
+    async def discard(self, folder: str, rels: Sequence[str]) -> None:
+        """Remove files from an assembly of ours (*folder* lies below ``.exlab-incoming``); absent ones are fine."""
         ...
 
     async def make_folders(self, folder: str, rels: Sequence[str]) -> None:
