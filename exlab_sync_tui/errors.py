@@ -77,8 +77,22 @@ class StoreTooNewError(StoreError):
     """The job store was written by a newer exlab-sync; upgrade this program, the store was left untouched."""
 
 
+class StoreDamagedError(StoreError):
+    """The job store is damaged and was left untouched; it can be set aside and rebuilt from the run folders."""
+
+
 class IllegalTransitionError(StoreError):
     """A job was asked to make a step that its state does not allow; nothing was changed."""
+
+
+class StoppedError(ExlabSyncError):
+    """The work was stopped because somebody asked for it; it goes on where it was."""
+
+    exit_code = 5
+
+
+class UnsafePathError(ExlabSyncError):
+    """A path does not stay inside its folder; rename it."""
 
 
 class CreationError(ExlabSyncError):

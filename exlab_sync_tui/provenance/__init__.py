@@ -1,0 +1,1 @@
+"""What is written down beside the data, in the ``.exlab-wizard`` folder?"""

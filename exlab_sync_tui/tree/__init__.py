@@ -1,0 +1,1 @@
+"""What is in this folder, and what is known about it?"""
