@@ -24,7 +24,7 @@ class Entry:
     """One thing in a tree. ``rel`` is its POSIX path below the run, undecodable bytes surrogate-escaped.
 
     ``size`` in bytes, ``mtime_ns`` in nanoseconds since 1970; ``inode`` counts within one mount session only.
-    ``target`` is a link's text. ``empty`` is true for a folder that has nothing in it. ``litter`` files are not sent.
+    ``target`` is a link's text. ``empty`` is true for a folder with nothing but litter. ``litter`` files are not sent.
     """
 
     rel: str

@@ -67,10 +67,6 @@ class Folder:
         except OSError as error:
             raise with_path(error, self.path) from None
 
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return next(self.scan(), None) is None
-
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """Open the file *name* in it for a caller that closes it; a link in its place is refused with ``ELOOP``."""
         path = f"{self.path}/{name}"

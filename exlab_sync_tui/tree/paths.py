@@ -58,12 +58,8 @@ def conflict_name(final: str, token: str) -> str:
 
 def incoming_folder(final: str, token: str) -> str:
     """``<final parent>/.exlab-incoming/<8 chars>``: where a run is assembled."""
-    parent, _, _ = checked_rel(final).rpartition("/")
-    return (
-        f"{parent}/{INCOMING_FOLDER}/{_checked_token(token)}"
-        if parent
-        else f"{INCOMING_FOLDER}/{_checked_token(token)}"
-    )
+    parent, slash, _ = checked_rel(final).rpartition("/")
+    return f"{parent}{slash}{INCOMING_FOLDER}/{_checked_token(token)}"
 
 
 def _checked_token(token: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FILE, _FOLDER, _LINK, _SPECIAL = EntryKind.FILE, EntryKind.FOLDER, EntryKind.LINK, EntryKind.SPECIAL
 _ASK_EVERY = 512
 _KEPT_OPEN = 64
-"""Levels whose folders stay open; a deeper tree reopens the ones above on the way back, so descriptors never run out."""
+"""Levels whose folders stay open; those above are reopened on the way back, so descriptors never run out."""
 
 
 class _Level:
@@ -43,10 +43,12 @@ def walk(
 ) -> Iterator[Entry]:
     """Yield everything below *root*, sorted by the bytes of ``Entry.rel``; links are not followed.
 
-    The run's own cache folder (top level only) is left out unless *keep_cache*. Files whose name matches a *litter* pattern (any
-    case) are marked. A file that vanishes between listing and looking is as good as never seen. Memory grows with the largest
-    single folder, not with the tree. Raises ``OSError`` with ``filename`` for a folder that is gone or cannot be read, and
-    ``StoppedError`` once *cancelled* says so, because a walk that ends early must not look complete.
+    A folder is ``empty`` if nothing but litter files lies in it.
+
+    The run's own cache folder (top level only) is left out unless *keep_cache*. Files whose name matches a *litter*
+    pattern (any case) are marked. A file that vanishes between listing and looking is as good as never seen. Memory
+    grows with the largest single folder, not with the tree. Raises ``OSError`` with ``filename`` for a folder that is
+    gone or cannot be read, and ``StoppedError`` once *cancelled* says so: a walk that ends early must not look whole.
     """
     is_litter = litter_test(litter)
     top = Folder.root(root)
@@ -90,7 +92,7 @@ def litter_test(patterns: Sequence[str]) -> Callable[[str], object]:
 
 
 def _listing(folder: Folder, *, skip: str | None = None) -> list[str]:
-    """Names in reverse order of path bytes; a folder stands twice, as ``name`` for itself and ``name/`` for its content."""
+    """Names in reverse order of path bytes; a folder stands twice: ``name`` for itself, ``name/`` for its content."""
     names: list[str] = []
     for found in folder.scan():
         if found.is_dir(follow_symlinks=False):
@@ -119,6 +121,12 @@ def _close(level: _Level) -> None:
         level.folder = None
 
 
+def _is_empty(folder: Folder, name: str, is_litter: Callable[[str], object]) -> bool:
+    """Whether nothing but litter lies in it: a thumbnail cache must not make an empty folder disappear."""
+    with folder.sub(name) as sub:
+        return all(is_litter(found.name) and found.is_file(follow_symlinks=False) for found in sub.scan())
+
+
 def _look(folder: Folder, name: str, rel: str, is_litter: Callable[[str], object]) -> Entry | None:
     try:
         info = os.stat(folder.base + name, dir_fd=folder.fd, follow_symlinks=False)
@@ -126,8 +134,7 @@ def _look(folder: Folder, name: str, rel: str, is_litter: Callable[[str], object
         if kind == stat.S_IFREG:
             return Entry(rel, _FILE, info.st_size, info.st_mtime_ns, info.st_ino, "", False, bool(is_litter(name)))
         if kind == stat.S_IFDIR:
-            with folder.sub(name) as sub:
-                return Entry(rel, _FOLDER, 0, info.st_mtime_ns, info.st_ino, "", sub.is_empty())
+            return Entry(rel, _FOLDER, 0, info.st_mtime_ns, info.st_ino, "", _is_empty(folder, name, is_litter))
         if kind == stat.S_IFLNK:
             target = os.readlink(folder.base + name, dir_fd=folder.fd)
             return Entry(rel, _LINK, info.st_size, info.st_mtime_ns, info.st_ino, target)
