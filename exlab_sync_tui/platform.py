@@ -16,6 +16,7 @@ else:
     import fcntl
 
 _NO_WRITING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
 _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
 
 
@@ -52,11 +53,16 @@ def lock_file(path: Path) -> FileLock:
     except OSError as error:
         if error.errno not in _NO_WRITING:
             raise
-        fd = os.open(path, os.O_RDONLY | common)  # made by another user: reading is enough for a lock
+        try:
+            fd = os.open(path, os.O_RDONLY | common)  # made by another user: reading is enough for a lock
+        except FileNotFoundError:
+            raise error from None
     try:
         _lock(fd)
     except OSError as error:
         os.close(fd)
+        if error.errno not in _HELD:
+            raise
         raise BlockingIOError(errno.EWOULDBLOCK, "locked by another program", str(path)) from error
     return FileLock(path, fd)
 

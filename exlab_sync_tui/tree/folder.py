@@ -12,6 +12,9 @@ BY_DESCRIPTOR = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 """Whether the system can address names relative to an open folder; where it cannot, paths are joined instead."""
 
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_CLOSED = -1
+"""Never ``None``: a name looked up in a closed folder must fail, not mean the working directory."""
+
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -80,8 +83,9 @@ class Folder:
     def close(self) -> None:
         """Close the descriptor; idempotent."""
         if self.fd is not None:
-            os.close(self.fd)
-            self.fd = None
+            fd, self.fd = self.fd, _CLOSED
+            if fd != _CLOSED:
+                os.close(fd)
 
     def __enter__(self) -> Self:
         return self

@@ -73,8 +73,8 @@ def changes(old: Iterable[FileRecord], new: Iterable[Entry]) -> Iterator[Change]
 class Fingerprint:
     """A digest of name, kind, size, mtime and link target of everything but litter, fed in walk order.
 
-    Two equal fingerprints mean that nothing was seen to move between two walks. A folder's own time is left out, because
-    litter that comes or goes changes it too.
+    Two equal fingerprints mean that nothing was seen to move between two walks. A folder's own time is left out,
+    because litter that comes or goes changes it too.
     """
 
     __slots__ = ("_digest",)
