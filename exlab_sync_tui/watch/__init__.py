@@ -1,0 +1,1 @@
+"""Which runs are there, and which of them are finished?"""
