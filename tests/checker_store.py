@@ -1,0 +1,75 @@
+"""Does the store keep its promises? The part of the independent judge that reads SQLite; no code of the product."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from tests.checker import CACHE, Violation, json_object
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+_PROVED = {"verified", "cleanup_eligible", "cleaned"}
+_STEPS = {
+    "queued": {"running", "failed"},
+    "running": {"queued", "awaiting_verify", "failed"},
+    "awaiting_verify": {"queued", "verified", "failed"},
+    "verified": {"queued", "cleanup_eligible", "failed"},
+    "cleanup_eligible": {"queued", "cleaned", "failed"},
+    "cleaned": set(),
+    "failed": {"queued"},
+}
+
+
+def check_store(store: Path, nas_root: Path, *, acknowledged: Collection[Path] = ()) -> list[Violation]:
+    """Judge the store: what was acknowledged is there, what is proved is on the NAS, the history is legal."""
+    with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        damage = [row[0] for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
+        if damage:
+            return [Violation("S3", str(store), f"is damaged: {damage[0]}")]
+        jobs = connection.execute("SELECT id, run_path, state, nas_path, manifest_sha256 FROM jobs").fetchall()
+        steps = connection.execute("SELECT job_id, before, after FROM history ORDER BY seq").fetchall()
+    return [*_promises(jobs, acknowledged), *_proofs(jobs, nas_root), *_walks(steps)]
+
+
+def _promises(jobs: list[Any], acknowledged: Collection[Path]) -> Iterator[Violation]:
+    rows: defaultdict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        rows[os.path.realpath(os.fsdecode(job["run_path"]))].append(job["id"])
+    for run in acknowledged:
+        if os.path.realpath(run) not in rows:
+            yield Violation("S3", str(run), "was acknowledged and the store does not know it")
+    for run_path, ids in rows.items():
+        if len(ids) > 1:
+            yield Violation("S4", run_path, f"has {len(ids)} jobs")
+
+
+def _proofs(jobs: list[Any], nas_root: Path) -> Iterator[Violation]:
+    for job in jobs:
+        if job["state"] not in _PROVED:
+            continue
+        final = os.fsdecode(job["nas_path"])
+        receipt = json_object(nas_root / final / CACHE / "receipt.json")
+        if receipt is None:
+            yield Violation("S5", final, f"is {job['state']} in the store and has no receipt on the NAS")
+        elif receipt.get("job_id") != job["id"]:
+            yield Violation("S5", final, f"is {job['state']} in the store and the receipt names another job")
+        elif job["manifest_sha256"] and receipt.get("manifest_sha256") != job["manifest_sha256"]:
+            yield Violation("S5", final, "has another manifest than the store remembers")
+
+
+def _walks(steps: list[Any]) -> Iterator[Violation]:
+    at: dict[str, str] = {}
+    for step in steps:
+        job, before, after = step["job_id"], step["before"], step["after"]
+        if not after or before == after:
+            continue
+        if before and (after not in _STEPS.get(before, set()) or at.get(job, before) != before):
+            yield Violation("S4", job, f"stepped from {before} to {after} when it was {at.get(job, before)}")
+        at[job] = after
