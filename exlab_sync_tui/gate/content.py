@@ -69,7 +69,8 @@ class RenderedFiles:
 def read_text(run: Folder, rel: str, max_bytes: int) -> str | None:
     """The text of a file, undecodable bytes replaced; ``None`` if it is not to be scanned.
 
-    Not scanned are files that are larger than *max_bytes*, have NUL in their first 8,192 bytes, or are no regular file any more.
+    Not scanned are files that are larger than *max_bytes*, have NUL in their first 8,192 bytes, or are no regular
+    file any more.
     Raises ``OSError`` with ``filename`` if the file is gone or cannot be read.
     """
     folder, _, name = rel.rpartition("/")
