@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +19,7 @@ else:
     import fcntl
 
 _NO_WRITING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_ACL = "system.posix_acl_access"
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
 _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
 
@@ -81,8 +85,191 @@ def fsync_folder(path: Path) -> None:
         os.close(fd)
 
 
+def keep_access(fd: int, of: Path) -> None:
+    """Give the open new file *fd* the owner, group, mode and ACL of the file *of*, as far as the system allows it."""
+    if sys.platform == "win32":
+        return
+    old = of.stat()
+    try:
+        os.fchown(fd, old.st_uid, old.st_gid)
+    except PermissionError:
+        with suppress(PermissionError):  # not ours to give away: the group alone may be
+            os.fchown(fd, -1, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o7777)
+    if sys.platform == "linux":
+        with suppress(OSError):  # no ACL there, or none possible here: the mode stands
+            os.setxattr(fd, _ACL, os.getxattr(of, _ACL))
+
+
 def _lock(fd: int) -> None:
     if sys.platform == "win32":
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
     else:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_AT_FDCWD = -100 if sys.platform == "linux" else -2
+_RENAME_NEW = 1 if sys.platform == "linux" else 4  # RENAME_NOREPLACE, RENAME_EXCL
+_NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_WRITE_OUT = 2  # SYNC_FILE_RANGE_WRITE
+_FULL_FSYNC = 51  # F_FULLFSYNC: fsync(2) on macOS stops at the drive's own cache
+_SYNCFS_REPORTS_SINCE = (5, 8)
+_SYNCFS_REACHES = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "nfs", "nfs4"})
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+"""File systems without anything below the cache: what is read from them is what they hold."""
+
+
+@functools.cache
+def _libc() -> Any:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, name: str = "") -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name or None)
+
+
+def rename_new(old: str, new: str, *, old_dir: int | None = None, new_dir: int | None = None) -> None:
+    """Rename without replacing anything; names are looked up in the folders given as descriptors.
+
+    Raises ``FileExistsError`` if something lies at *new*, be it an empty folder. Where the file system has no such call
+    (NFS), *new* is looked for first; what remains is that an **empty** folder made in that moment would be replaced.
+    """
+    try:
+        if sys.platform == "win32":
+            os.rename(old, new)  # noqa: PTH104  # refuses to replace by itself
+        else:
+            call = _libc().renameat2 if sys.platform == "linux" else _libc().renameatx_np
+            near, far = (_AT_FDCWD if fd is None else fd for fd in (old_dir, new_dir))
+            _checked(call(near, os.fsencode(old), far, os.fsencode(new), _RENAME_NEW), old)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+        _rename_if_absent(old, new, old_dir, new_dir)
+
+
+def _rename_if_absent(old: str, new: str, old_dir: int | None, new_dir: int | None) -> None:
+    try:
+        os.stat(new, dir_fd=new_dir, follow_symlinks=False)
+    except FileNotFoundError:
+        try:
+            os.rename(old, new, src_dir_fd=old_dir, dst_dir_fd=new_dir)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR):
+                raise
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
+        return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+
+
+def flush_file(fd: int) -> None:
+    """Make an open file's bytes survive a power loss."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, _FULL_FSYNC)
+    else:
+        os.fsync(fd)
+
+
+def flush_folder(fd: int | None) -> None:
+    """``fsync_folder`` for a folder that is open; ``None`` where folders cannot be opened."""
+    if fd is None:
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FSYNC:
+            raise
+
+
+def can_flush_at_once(fd: int | None) -> bool:
+    """Whether ``flush_file_system`` is as good as ``fsync`` of every file.
+
+    It has to reach the disk or server itself, and to report errors.
+    """
+    if sys.platform != "linux" or fd is None:
+        return False
+    major, minor = os.uname().release.split(".")[:2]
+    known = (int(major), int("".join(filter(str.isdigit, minor)))) >= _SYNCFS_REPORTS_SINCE
+    return known and file_system(fd) in _SYNCFS_REACHES
+
+
+def flush_file_system(fd: int) -> None:
+    """Flush everything of the file system that holds *fd*; raises what went wrong since *fd* was opened (syncfs(2))."""
+    _checked(_libc().syncfs(fd))
+
+
+def start_writing_out(fd: int, offset: int, length: int) -> None:
+    """Let the system begin to write a range to its disk or server; only a hint, whose errors ``flush_file`` reports."""
+    if sys.platform == "linux":
+        _libc().sync_file_range(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _WRITE_OUT)
+
+
+def open_past_cache(path: str, dir_fd: int | None = None) -> int:
+    """Open for reads that bypass this PC's cache; ``OSError`` (``EINVAL``) where the file system has no such thing.
+
+    Offsets, lengths and the buffer's address must be multiples of 4096 (open(2), ``O_DIRECT``).
+    """
+    if sys.platform == "darwin":
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
+        fcntl.fcntl(fd, fcntl.F_NOCACHE, 1)
+        return fd
+    if sys.platform == "win32" or not hasattr(os, "O_DIRECT"):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+    return os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
+
+
+def drop_cached(fd: int, offset: int, length: int) -> bool:
+    """Flush a file and ask for a range to leave the cache; whether samples prove that it is gone."""
+    if sys.platform != "linux":
+        return False
+    os.fsync(fd)
+    os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
+    step = max(length // 16, 8 << 20)
+    # from the end, since looking may start reading ahead
+    return all(_is_gone(fd, place) for place in reversed(range(offset, offset + length, step)))
+
+
+def _is_gone(fd: int, offset: int) -> bool:
+    try:
+        os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+    return False
+
+
+def file_system(fd: int) -> str:
+    """What kind of file system holds an open file, as in ``/proc/self/mountinfo``: ``ext4``, ``nfs4``; else ``""``."""
+    return _mount_of(fd)[1]
+
+
+def on_own_mount(fd: int) -> bool:
+    """Whether an open folder lies on another mount than the system's root."""
+    if sys.platform == "win32":
+        return False
+    root = os.open("/", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if sys.platform == "linux":
+            here, there = _mount_of(fd)[0], _mount_of(root)[0]
+            if here and there:
+                return here != there
+        return os.fstat(fd).st_dev != os.fstat(root).st_dev
+    finally:
+        os.close(root)
+
+
+def _mount_of(fd: int) -> tuple[str, str]:
+    """Mount id and type by proc(5); ``("", "")`` where the system does not tell."""
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as told:  # noqa: PTH123  # children import little
+            mount = next(line.split()[1] for line in told if line.startswith("mnt_id:"))
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:  # noqa: PTH123
+            for line in table:
+                if line.startswith(mount + " "):
+                    return mount, line.partition(" - ")[2].split(" ")[0]
+    except (OSError, StopIteration):
+        return "", ""
+    return mount, ""
