@@ -111,6 +111,18 @@ class CreationLockedError(CreationError):
     """creation.json is locked by another program; the change is remembered and tried again."""
 
 
+class CreationDuplicateKeysError(CreationInvalidError):
+    """creation.json has a key twice, so it cannot be written without losing one of them; remove the wrong one."""
+
+
+class CreationUnwritableError(CreationError):
+    """creation.json cannot be written; the change is remembered and tried again."""
+
+
+class IngestError(ExlabSyncError):
+    """ingest.json cannot be continued; repair it or let ExLab-Wizard write it again."""
+
+
 class TransportErrorKind(StrEnum):
     """Classes of failure; the reaction to each is the table in ``FORMATS.md`` §6."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from io import FileIO
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class Folder:
         path = f"{self.path}/{name}"
         if self.fd is None:
             if os.path.islink(path):  # noqa: PTH114  # a Path per folder is what this module avoids
-                raise NotADirectoryError(20, "Not a directory", path)
+                raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
             return Folder(path, None)
         try:
             return Folder(path, os.open(name, _OPEN_FOLDER | _NO_FOLLOW, dir_fd=self.fd))
@@ -79,6 +82,14 @@ class Folder:
             return os.open(self.base + name, flags | safe, dir_fd=self.fd)
         except OSError as error:
             raise with_path(error, path) from None
+
+    def open_regular(self, name: str) -> FileIO:
+        """Open the regular file *name* for reading, unbuffered; anything else there is refused with ``EINVAL``."""
+        fd = self.open_file(name)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "Not a regular file", f"{self.path}/{name}")
+        return FileIO(fd)
 
     def close(self) -> None:
         """Close the descriptor; idempotent."""

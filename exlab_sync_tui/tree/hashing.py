@@ -30,6 +30,7 @@ BUFFER = 1 << 20
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
 _LOCKED = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY, errno.EAGAIN, errno.EDEADLK})
+_REPLACED = frozenset({errno.ELOOP, errno.EINVAL, errno.EMLINK})
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
@@ -52,7 +53,7 @@ class TreeHasher:
         folder, _, name = checked_rel(record.rel).rpartition("/")
         try:
             parent = self._enter(folder)
-            with open(parent.open_file(name), "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor, not a path
+            with parent.open_regular(name) as file:
                 before = _hold_still(record, os.fstat(file.fileno()))
                 digest = hashlib.sha256()
                 while count := file.readinto(self._buffer):
@@ -136,8 +137,8 @@ def source_error(error: OSError, rel: str) -> TransportError:
     if error.errno in _LOCKED:
         said = f"{name} cannot be read yet ({error.strerror}); another program may still be using it."
         return TransportError(said, TransportErrorKind.LOCKED)
-    if error.errno == errno.ELOOP:
-        return TransportError(f"{name} has become a link since it was listed.", TransportErrorKind.CHANGED)
+    if error.errno in _REPLACED:
+        return TransportError(f"{name} is no regular file any more.", TransportErrorKind.CHANGED)
     return TransportError(f"{name} cannot be read on this PC ({error.strerror}); check its disk.")
 
 
