@@ -88,9 +88,9 @@ class Block(BaseModel):
         refused = cls.strangers(given)
         if not refused:
             return handler(given)
-        known = cls.known_keys()
+        bad = {objected["loc"][0] for objected in refused}
         try:
-            handler({key: given[key] for key in given if key in known})
+            handler({key: inner for key, inner in given.items() if key not in bad})
         except ValidationError as error:
             refused += details(error)
         raise ValidationError.from_exception_data(cls.__name__, refused)

@@ -48,7 +48,7 @@ def parse(text: str) -> Document:
         trouble = Trouble(None, (), "nests too deeply, or refers to itself")
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        trouble = Trouble(line, (), f"has a character that YAML does not allow (U+{ord(error.character):04X})")
+        trouble = Trouble(line, (), f"has a character that YAML does not allow (U+{error.character:04X})")
     except YAMLError as error:
         trouble = _syntax(error)
     else:
@@ -57,12 +57,13 @@ def parse(text: str) -> Document:
 
 
 def _syntax(error: YAMLError) -> Trouble:
-    mark = words = None
+    mark, words = None, ["it cannot be parsed"]
     if isinstance(error, MarkedYAMLError):
-        mark, words = error.problem_mark or error.context_mark, error.problem or error.context
+        mark = error.problem_mark or error.context_mark
+        words = [part.split("\n")[0] for part in (error.context, error.problem) if part]
     # The parser's words can quote a piece of the file, and that piece can be a secret.
-    said = safe_text(_QUOTED.sub("…", (words or "").split("\n")[0]))
-    return Trouble(mark.line + 1 if mark else None, (), f"is not valid YAML: {said or 'it cannot be parsed'}")
+    said = safe_text(_QUOTED.sub("…", ", ".join(words)))
+    return Trouble(mark.line + 1 if mark else None, (), f"is not valid YAML: {said}")
 
 
 class _Reader:

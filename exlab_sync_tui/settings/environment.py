@@ -65,8 +65,10 @@ def _stranger(name: str, keys: Mapping[str, tuple[str, str]]) -> Problem:
         return Problem(name, None, "", NO_SECRETS)
     if name.startswith(PREFIX + "EQUIPMENT"):
         return Problem(name, None, "", "instruments are set in the file; a variable cannot override them")
-    nearest = nearest_of(name, [*keys, CONFIG_VARIABLE, STATE_VARIABLE])
-    return Problem(name, None, "", "no such key; `exlab-sync config show` lists them", nearest)
+    known = [known.removeprefix(PREFIX) for known in (*keys, CONFIG_VARIABLE, STATE_VARIABLE)]
+    nearest = nearest_of(name.removeprefix(PREFIX), known)
+    sentence = "no such key; `exlab-sync config show` lists them"
+    return Problem(name, None, "", sentence, nearest and PREFIX + nearest)
 
 
 def _value(text: str) -> tuple[object, bool]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from exlab_sync_tui.model.run import Layout
 from exlab_sync_tui.settings.block import AbsolutePath, Block, FileName, Number, Text, at, objection
-from exlab_sync_tui.settings.transports import TransportBlock  # noqa: TC001  # pydantic reads the annotation
+from exlab_sync_tui.settings.transports import MountTransport, TransportBlock
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Equipment(Block):
     @property
     def folder(self) -> Path:
         """The folder that this instrument owns, as written and not resolved (``FORMATS.md`` §1)."""
-        return self.local_root if self.layout is Layout.PLAIN else self.local_root / self.id
+        return _own_folder(self.id, self.local_root, self.layout)
 
     @field_validator("sentinel_filename", "manifest_filename")
     @classmethod
@@ -146,6 +146,10 @@ class Equipment(Block):
     def _reaches_the_nas(cls, transport: TransportBlock | None, info: ValidationInfo) -> TransportBlock | None:
         if transport is None and info.data.get("sync_mode") is SyncMode.NAS:
             raise objection("missing; it says how this PC reaches the destination")
+        if isinstance(transport, MountTransport) and {"id", "local_root", "layout"} <= info.data.keys():
+            source = _own_folder(info.data["id"], info.data["local_root"], info.data["layout"])
+            if sentence := _watched(info.data["id"], transport.path, source):
+                raise ValidationError.from_exception_data("transport", [at(("path",), sentence)])
         return transport
 
     @field_validator("orchestrator_staging_transport")
@@ -154,6 +158,30 @@ class Equipment(Block):
         if staging is None and info.data.get("sync_mode") is SyncMode.STAGE:
             raise objection("missing; sync_mode stage needs it")
         return staging
+
+
+def _own_folder(name: str, local_root: Path, layout: object) -> Path:
+    return local_root if layout == Layout.PLAIN else local_root / name
+
+
+def _watched(name: str, root: Path, source: Path) -> str:
+    """Why the runs of *name* cannot go to *root*: they would be found again in the watched folder *source*."""
+    source, root = Path(os.path.normpath(source)), Path(os.path.normpath(root))
+    target = root if root.name == name else root / name
+    if root.is_relative_to(source) or target.is_relative_to(source) or source.is_relative_to(target):
+        return f"runs would be put into the folder that is watched ({safe_text(source)}); choose another one"
+    return ""
+
+
+def loops(equipment: Sequence[Equipment]) -> list[InitErrorDetails]:
+    """Objections to destinations that lie in the folder of another instrument."""
+    return [
+        at((index, "transport", "path"), sentence)
+        for index, item in enumerate(equipment)
+        for other in equipment
+        if isinstance(item.transport, MountTransport) and other is not item
+        if (sentence := _watched(item.id, item.transport.path, other.folder))
+    ]
 
 
 def clashes(items: object) -> list[InitErrorDetails]:
@@ -183,7 +211,7 @@ def _claim(item: object) -> tuple[str, Path] | None:
     if not isinstance(name, str) or not isinstance(root, str | Path) or not _ID.fullmatch(name):
         return None
     folder = Path(os.path.expanduser(root))  # noqa: PTH111  # Path.expanduser raises without a home
-    return name, Path(os.path.normpath(folder if item.get("layout") == Layout.PLAIN else folder / name))
+    return name, Path(os.path.normpath(_own_folder(name, folder, item.get("layout"))))
 
 
 def _overlap(name: str, folder: Path, other_name: str, other_folder: Path) -> str:

@@ -19,7 +19,7 @@ from exlab_sync_tui.settings.blocks import (
     ValidatorBlock,
     VerifyBlock,
 )
-from exlab_sync_tui.settings.equipment import Equipment, clashes
+from exlab_sync_tui.settings.equipment import Equipment, clashes, loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,7 @@ class Settings(Block, BaseSettings):
         refused = clashes(value)
         try:
             equipment: tuple[Equipment, ...] = handler(value)
+            refused += loops(equipment)
         except ValidationError as error:
             refused += details(error)
         if refused:

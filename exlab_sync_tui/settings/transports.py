@@ -17,7 +17,7 @@ _RCLONE_REMOTE = re.compile(r"[\w.+@][\w.+@ -]*")
 
 def _user_at_host(text: str) -> str:
     if not _SSH_TARGET.fullmatch(text):
-        raise objection("must be user@host, without a port (that is the key port) and without a password")
+        raise objection("must be user@host; a port has a key of its own, a password has none")
     return text
 
 
