@@ -10,8 +10,10 @@ from exlab_sync_tui.model.finding import Rule
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from exlab_sync_tui.provenance.creation import Creation
 
 README_FIELDS = "readme_fields.json"
 _LAYERS = ("core_fields", "template_fields", "config_fields", "system_fields")
@@ -33,13 +35,13 @@ def readme_objections(cache: Path, required: Iterable[str]) -> Iterator[Objectio
             yield Objection(Rule.MISSING_REQUIRED_FIELD, field, detail)
 
 
-def lims_objections(schema_version: str, raw: Mapping[str, object]) -> Iterator[Objection]:
+def lims_objections(creation: Creation) -> Iterator[Objection]:
     """An objection to a ``creation.json`` of schema 1.5 or newer without ``lims_project`` (§2)."""
-    if raw.get("lims_project") is None and _version(schema_version) >= _LIMS_SINCE:
+    if creation.lims_project is None and creation.version >= _LIMS_SINCE:
         yield Objection(
             Rule.MISSING_REQUIRED_FIELD,
             "lims_project",
-            f"creation.json of schema {safe_text(schema_version)} has no lims_project",
+            f"creation.json of schema {safe_text(creation.schema_version)} has no lims_project",
         )
 
 
@@ -72,8 +74,3 @@ def _fields(document: object) -> Iterator[tuple[str, object]]:
 def _is_empty(value: object) -> bool:
     """Zero and ``false`` are answers; nothing, blanks and empty lists are not."""
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
-
-
-def _version(text: str) -> tuple[int, ...]:
-    """``1.10`` is newer than ``1.9``."""
-    return tuple(int(part) for part in text.split(".") if part.isascii() and part.isdigit())

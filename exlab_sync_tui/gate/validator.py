@@ -13,7 +13,7 @@ from exlab_sync_tui.gate.rules import TIER, Objection, is_harmless, mode_objecti
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.finding import Finding, OffendingKind, Rule, Tier
 from exlab_sync_tui.model.run import CACHE_FOLDER, Layout
-from exlab_sync_tui.provenance.creation import read_creation
+from exlab_sync_tui.provenance.creation import CREATION_NAME, read_creation
 from exlab_sync_tui.provenance.overrides import active_classes
 from exlab_sync_tui.tree.folder import Folder
 from exlab_sync_tui.tree.walk import walk
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
 
-_CREATION = "creation.json"
 _AFTER_SYNC = frozenset({"synced", "cleaned"})
 _KEPT_PER_RULE = 10_000
 """More findings of one rule are counted, not kept: memory stays flat when a million names are wrong in one way."""
@@ -172,8 +171,7 @@ class Examination:
         if self._is_exlab:
             self._object(self._orphans(), ".", _SEGMENT)
         if self._creation is not None:
-            lims = lims_objections(self._creation.schema_version, self._creation.raw)
-            self._object(lims, f"{CACHE_FOLDER}/{_CREATION}", OffendingKind.FILE_CONTENT)
+            self._object(lims_objections(self._creation), f"{CACHE_FOLDER}/{CREATION_NAME}", OffendingKind.FILE_CONTENT)
         if self._is_exlab or (self._run.cache / README_FIELDS).exists():
             fields = readme_objections(self._run.cache, self._options.required_readme_fields)
             self._object(fields, f"{CACHE_FOLDER}/{README_FIELDS}", OffendingKind.FILE_CONTENT)
@@ -181,12 +179,12 @@ class Examination:
     def _orphans(self) -> Iterator[Objection]:
         if self._creation is None:
             yield Objection(
-                Rule.ORPHAN, "", f"the run folder has no readable {_CREATION}: {self._unreadable.rstrip('.')}"
+                Rule.ORPHAN, "", f"the run folder has no readable {CREATION_NAME}: {self._unreadable.rstrip('.')}"
             )
         if self._run.project:
             project = self._run.path.parents[len(self._run.below.parts) - 2]
-            if not (project / CACHE_FOLDER / _CREATION).is_file():
-                yield Objection(Rule.ORPHAN, "", f"the project folder has no {_CREATION}")
+            if not (project / CACHE_FOLDER / CREATION_NAME).is_file():
+                yield Objection(Rule.ORPHAN, "", f"the project folder has no {CREATION_NAME}")
 
     def _is_scanned(self, name: str, size: int) -> bool:
         return size <= self._options.content_scan_max_bytes and name.lower().endswith(self._extensions)
@@ -232,8 +230,8 @@ _SEGMENT = OffendingKind.DIRECTORY_SEGMENT
 
 
 def _source_path(creation: Creation) -> str | None:
-    template = creation.template
-    return template.source_path if template is not None else None
+    source = creation.template.get("source_path")
+    return source if isinstance(source, str) else None
 
 
 def _place(finding: Finding) -> tuple[bool, str, str, str, str, str]:
