@@ -1,0 +1,1 @@
+"""Walks a run through the rooms: the only place where the stages meet."""

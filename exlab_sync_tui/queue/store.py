@@ -91,12 +91,16 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """How a run looked when it was last looked at: ``fingerprint`` of its tree, unchanged ``since``, ``seen`` last."""
+    """How a run looked when it was last looked at: ``fingerprint`` of its tree, unchanged ``since``, ``seen`` last.
+
+    ``taken``: the run was handed over with this fingerprint, so there is nothing new in it.
+    """
 
     run_path: str
     fingerprint: str
     since: datetime
     seen: datetime
+    taken: bool = False
 
 
 class FilesWanted(Enum):
@@ -187,9 +191,13 @@ class JobStore(Protocol):
         ...
 
     async def files(
-        self, job_id: str, *, after: str = "", limit: int = 5_000, unproven: bool = False
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
     ) -> list[FileRecord]:
         """A page of file records in the order of their path bytes, those behind the path *after*."""
+        ...
+
+    async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Mark the records of these paths, or all (``None``), as published."""
         ...
 
     async def drop_files(self, job_id: str, rels: Sequence[str] | None = None) -> None:

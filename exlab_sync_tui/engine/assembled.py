@@ -1,0 +1,188 @@
+"""How does a run travel to a destination that can assemble it? Beside its place, compared, then one rename.
+
+The order is that of ``FORMATS.md`` §7; every step may be repeated after a crash.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.trip import Final, FinalFolder
+from exlab_sync_tui.engine.twins import refuse_twins
+from exlab_sync_tui.errors import TransportError, TransportErrorKind
+from exlab_sync_tui.model.job import Round
+from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.receipt import parse_receipt
+from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.text import count, safe_text, size
+from exlab_sync_tui.transport.base import PushPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exlab_sync_tui.engine.papers import Papers
+    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.model.verdict import VerifyResult
+    from exlab_sync_tui.transport.base import DestinationState, Transport
+
+_NAMED = 3
+
+
+class AssembledWay:
+    """Sends through a ``Transport`` into ``.exlab-incoming`` and publishes by renaming."""
+
+    publish_word = "renamed"
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def state(self) -> DestinationState | None:
+        """Whether the destination is there, which one it is, and how much room it has."""
+        return await self._transport.probe()
+
+    async def look_at_final(self, trip: Trip) -> FinalFolder:
+        """Whether the final folder is absent, holds this job's run, or somebody else's things."""
+        if await self._transport.find(trip.job.nas_path) is None:
+            return FinalFolder(Final.ABSENT)
+        receipt = await self._transport.read_text(trip.job.nas_path, f"{CACHE_FOLDER}/receipt.json")
+        ours = parse_receipt(receipt) if receipt else None
+        if ours is None or ours.job_id != trip.job.id:
+            return FinalFolder(Final.FOREIGN)
+        return FinalFolder(Final.OURS, ours.manifest_sha256)
+
+    async def carry(self, trip: Trip, state: DestinationState | None) -> None:
+        """Send what is not yet proven. What was sent stays and is resumed."""
+        await self._refuse_foreign(trip)
+        capabilities = await self._transport.open_incoming(trip.incoming, trip.owner)
+        if not (capabilities.case_sensitive and capabilities.keeps_normalisation):
+            await refuse_twins(trip, capabilities)
+        if trip.inventory.gone:
+            await self._transport.discard(trip.assembly, trip.inventory.gone)
+        await self._prove_again(trip)
+        await self._check_room(trip, state)
+        await self._push(trip)
+
+    async def prove(self, trip: Trip) -> VerifyResult:
+        """Compare the assembly with the records; digests that an earlier engine got are asked for again."""
+        await self._prove_again(trip)
+        if trip.job.round is Round.ADDITIONS and trip.job.publishing:
+            await self._recognise_moved(trip)
+        result = await self._compare(trip)
+        if result.extra:
+            await self._transport.discard(trip.assembly, result.extra)
+            result = await self._compare(trip)
+        return result
+
+    async def publish(self, trip: Trip, papers: Papers) -> None:
+        """Write the papers beside the data, read them back, then rename; additions go in file by file."""
+        if trip.job.round is Round.ADDITIONS:
+            await self._publish_additions(trip, papers)
+            return
+        await self._transport.make_folders(trip.assembly, trip.inventory.empty_folders)
+        await self._write_papers(trip.assembly, papers.first_to_last)
+        await self._transport.publish(trip.assembly, trip.job.nas_path)
+
+    async def tidy(self, trip: Trip) -> None:
+        """Remove our incoming folder."""
+        await self._transport.remove_incoming(trip.incoming, trip.owner)
+
+    async def _refuse_foreign(self, trip: Trip) -> None:
+        final = await self.look_at_final(trip)
+        expected = Final.OURS if trip.job.round is Round.ADDITIONS else Final.ABSENT
+        if final.what is expected:
+            return
+        place = f"{self._transport.title}/{trip.job.nas_path}"
+        if final.what is Final.ABSENT:
+            raise TransportError(
+                f"{place} is gone although it was published; nothing was sent. If that was on purpose, forget the run.",
+                TransportErrorKind.CONFLICT,
+            )
+        raise TransportError(
+            f"{place} already holds something that this run did not put there; nothing was sent and nothing there was"
+            " touched. Move it away on the NAS and retry.",
+            TransportErrorKind.CONFLICT,
+        )
+
+    async def _prove_again(self, trip: Trip) -> None:
+        """After a restart the far side is compared again, not sent again (``ARCHITECTURE.md`` decision 1)."""
+        if trip.proven_here:
+            return
+        async for page in trip.pages(FilesWanted.UNPUBLISHED):
+            sent = [record for record in page if record.sha256 is not None]
+            async for checked in self._transport.digests(trip.assembly, sent, trip.progress.pulse):
+                await trip.parts.store.put_files(trip.job.id, checked)
+        trip.proven_here = True
+
+    async def _check_room(self, trip: Trip, state: DestinationState | None) -> None:
+        """Refuse to start what cannot fit, with both figures; what lies in the assembly already has its room."""
+        if state is None or state.free_bytes is None:
+            return
+        here = 0
+        async for page in self._transport.list(trip.assembly):
+            here += sum(entry.size for entry in page)
+        needed = await self._size_to_send(trip) - here
+        if needed > state.free_bytes:
+            raise TransportError(
+                f"{self._transport.title} has {size(state.free_bytes)} free and the run still needs {size(needed)};"
+                " nothing was sent. It goes on by itself once there is room.",
+                TransportErrorKind.NO_SPACE,
+            )
+
+    async def _size_to_send(self, trip: Trip) -> int:
+        total = 0
+        async for page in trip.pages(FilesWanted.UNPUBLISHED):
+            total += sum(record.size for record in page)
+        return total
+
+    async def _push(self, trip: Trip) -> None:
+        differing: list[str] = []
+        plan = PushPlan(trip.run.path, trip.assembly, trip.pages(FilesWanted.UNPROVEN), trip.progress.pulse)
+        pushed = self._transport.push(plan)
+        try:
+            async for page in pushed:
+                differing.extend(record.rel for record in page if record.far_sha256 and not record.proven)
+                await trip.parts.store.put_files(trip.job.id, page)
+        finally:
+            await pushed.aclose()
+        if differing:
+            raise mismatch(self._transport.title, differing)
+
+    async def _compare(self, trip: Trip) -> VerifyResult:
+        records = trip.pages(FilesWanted.UNPUBLISHED)
+        return await trip.parts.verifier.compare(records, self._transport.list(trip.assembly))
+
+    async def _recognise_moved(self, trip: Trip) -> None:
+        """After a crash in the middle of publishing additions some of them are in the final folder already."""
+        async for page in trip.pages(FilesWanted.UNPUBLISHED):
+            async for checked in self._transport.digests(trip.job.nas_path, page, trip.progress.pulse):
+                moved = [record for record in checked if record.proven]
+                await trip.parts.store.mark_published(trip.job.id, [record.rel for record in moved])
+
+    async def _publish_additions(self, trip: Trip, papers: Papers) -> None:
+        async for page in trip.pages(FilesWanted.UNPUBLISHED):
+            for record in page:
+                await self._transport.publish_file(trip.assembly, trip.job.nas_path, record.rel)
+        await self._transport.make_folders(trip.job.nas_path, trip.inventory.empty_folders)
+        await self._write_papers(trip.job.nas_path, papers.first_to_last)
+
+    async def _write_papers(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
+        for rel, data in papers:
+            await self._transport.write_text(folder, rel, data)
+        for rel, data in papers:
+            if await self._transport.read_text(folder, rel, limit=max(len(data), 1)) != data:
+                raise TransportError(
+                    f"{self._transport.title}/{folder}/{safe_text(rel)} reads back differently from what was written;"
+                    " it is written again at the next attempt.",
+                    TransportErrorKind.HASH_MISMATCH,
+                )
+
+
+def mismatch(title: str, rels: Sequence[str]) -> TransportError:
+    """A sentence that names the first files that differ."""
+    named = ", ".join(safe_text(rel) for rel in rels[:_NAMED])
+    more = f" and {count(len(rels) - _NAMED, 'other')}" if len(rels) > _NAMED else ""
+    return TransportError(
+        f"{count(len(rels), 'file')} on {title} {'differs' if len(rels) == 1 else 'differ'} from what was sent:"
+        f" {named}{more}.",
+        TransportErrorKind.HASH_MISMATCH,
+    )

@@ -1,0 +1,296 @@
+"""Which implementation goes where? Chooses by the configuration, translates ``Settings`` for the stages, and wires."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import socket
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.assembled import AssembledWay
+from exlab_sync_tui.engine.blackbox import BlackBoxWay
+from exlab_sync_tui.engine.board import Board
+from exlab_sync_tui.engine.breaker import Breaker
+from exlab_sync_tui.engine.bus import Bus
+from exlab_sync_tui.engine.chronicle import Chronicle
+from exlab_sync_tui.engine.core import Engine
+from exlab_sync_tui.engine.debts import Bookkeeper
+from exlab_sync_tui.engine.holds import HoldKeeper
+from exlab_sync_tui.engine.intake import Intake
+from exlab_sync_tui.engine.journey import Journey
+from exlab_sync_tui.engine.lane import Lane
+from exlab_sync_tui.engine.orders import Orders
+from exlab_sync_tui.engine.parts import Destination, Identities, Injected, Instrument, Parts
+from exlab_sync_tui.engine.scout import Scout
+from exlab_sync_tui.engine.setback import Setback, requeue_refused
+from exlab_sync_tui.errors import RefusedError
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.model.hold import HoldScope
+from exlab_sync_tui.model.run import EquipmentFolder, Layout
+from exlab_sync_tui.queue.sqlite import SQLiteStore
+from exlab_sync_tui.settings import Settings, limit_kibps
+from exlab_sync_tui.transport.limiter import Limiter
+from exlab_sync_tui.transport.mount import MountOptions, MountTransport
+from exlab_sync_tui.verify.verifier import Verifier
+from exlab_sync_tui.watch.completeness import CompletenessOptions, SignalKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable, RateSource
+    from exlab_sync_tui.engine.trip import Way
+    from exlab_sync_tui.gate.validator import Validator
+    from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.provenance.creation import CreationWriter
+    from exlab_sync_tui.settings import Equipment
+    from exlab_sync_tui.transport.base import Transport
+
+_MANY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """A wired engine: the parts that lanes share, and one of each per instrument."""
+
+    parts: Parts
+    instruments: dict[str, Instrument]
+    lanes: dict[str, Lane]
+    scouts: dict[str, Scout]
+    intake: Intake
+    bookkeeper: Bookkeeper
+    chronicle: Chronicle
+    orders: Orders
+    transports: tuple[Transport, ...]
+
+    def wake(self, equipment_id: str) -> None:
+        """There may be something to do for this instrument."""
+        if equipment_id in self.lanes:
+            self.lanes[equipment_id].wake()
+
+    async def refuse_unready(self, instrument: Instrument) -> None:
+        """Raise ``RefusedError`` with the sentence of the hold that keeps this instrument's runs from being queued."""
+        if instrument.id not in self.lanes:
+            hold = await self.parts.store.hold(HoldScope.EQUIPMENT, instrument.id)
+            raise RefusedError(hold.sentence if hold else instrument.destination.unready)
+
+    async def close(self) -> None:
+        """End children and connections, make running jobs resumable, close the store."""
+        for transport in self.transports:
+            await transport.close()
+        try:
+            await self.parts.store.running_to_queued(at=self.parts.now(), who="engine", what="the engine was stopped")
+        finally:
+            self.parts.bus.close()
+            await self.chronicle.close()
+            await self.parts.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What the engine is to be built from, before it holds anything open."""
+
+    settings: Settings
+    queue_db: Path
+    validator: Validator
+    creation: CreationWriter
+    verifier: Verifier
+    poll_interval: float
+    push_factory: Callable[[Equipment], PushCallable] | None
+    hashsum_factory: Callable[[Equipment], HashsumCallable] | None
+    remote_stat: Callable[[SyncJobRow], bool] | None
+    clock: Clock = field(default_factory=SystemClock)
+    operator: str = ""
+
+    @property
+    def enabled(self) -> bool:
+        """``sync.enabled``: false watches and shows, and sends nothing."""
+        return self.settings.sync.enabled
+
+    def wire(self, lease_fd: int) -> Works:
+        """Build everything; children of transports inherit *lease_fd*, so that the lock outlives them."""
+        return _Wiring(self, lease_fd).works()
+
+
+class _Wiring:
+    """One pass over the configuration."""
+
+    def __init__(self, blueprint: Blueprint, lease_fd: int) -> None:
+        self._plan = blueprint
+        self._lease_fd = lease_fd
+        self._transports: dict[str, Transport] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._lanes: dict[str, Lane] = {}
+        store = SQLiteStore(blueprint.queue_db)
+        bus = Bus(blueprint.clock)
+        self._parts = Parts(
+            store=store,
+            clock=blueprint.clock,
+            bus=bus,
+            board=Board(),
+            holds=HoldKeeper(store, bus, blueprint.clock),
+            validator=blueprint.validator,
+            creation=blueprint.creation,
+            verifier=blueprint.verifier,
+            minimum=blueprint.settings.verify.minimum,
+            records_folder=blueprint.queue_db.parent / "records",
+            identities=Identities(socket.gethostname(), blueprint.operator or getpass.getuser(), tool_version()),
+        )
+
+    def works(self) -> Works:
+        settings, parts = self._plan.settings, self._parts
+        instruments = {item.id: self._instrument(item) for item in settings.equipment}
+        plain = tuple(one.folder.root for one in instruments.values() if one.folder.layout is Layout.PLAIN)
+        intake = Intake(parts)
+        bookkeeper = Bookkeeper(parts, plain)
+        slots = asyncio.Semaphore(settings.sync.max_parallel_runs or _MANY)
+        for one in instruments.values():
+            if not one.destination.unready:
+                self._lanes[one.id] = self._lane(one, intake, bookkeeper, slots)
+        return Works(
+            parts=parts,
+            instruments=instruments,
+            lanes=self._lanes,
+            scouts={one.id: Scout(parts, one, intake) for one in instruments.values()},
+            intake=intake,
+            bookkeeper=bookkeeper,
+            chronicle=Chronicle(parts.bus, parts.identities.host, [one.folder for one in instruments.values()]),
+            orders=Orders(
+                parts, instruments, timedelta(hours=settings.verify.audit_interval_hours), self._plan.remote_stat
+            ),
+            transports=tuple(self._transports.values()),
+        )
+
+    def _lane(self, one: Instrument, intake: Intake, bookkeeper: Bookkeeper, slots: asyncio.Semaphore) -> Lane:
+        breaker = self._breaker(one.destination)
+        journey = Journey(self._parts, one, _way_of(one.destination), breaker)
+        setback = Setback(self._parts, one, breaker, intake)
+        return Lane(
+            self._parts,
+            one,
+            journey=journey,
+            breaker=breaker,
+            setback=setback,
+            bookkeeper=bookkeeper,
+            slots=slots,
+            shortest_rest=self._plan.poll_interval,
+        )
+
+    def _breaker(self, destination: Destination) -> Breaker:
+        if destination.key not in self._breakers:
+            self._breakers[destination.key] = Breaker(destination, self._parts, self._go_on)
+        return self._breakers[destination.key]
+
+    def _instrument(self, item: Equipment) -> Instrument:
+        sync = self._plan.settings.sync
+        folder = EquipmentFolder(item.id, item.folder, item.layout, item.run_pattern)
+        completeness = CompletenessOptions(
+            signal=SignalKind(item.completeness_signal.value),
+            sentinel_filename=item.sentinel_filename,
+            manifest_filename=item.manifest_filename,
+            settle_seconds=item.settle_seconds,
+            busy_patterns=sync.busy_patterns,
+            litter_patterns=sync.litter_patterns,
+        )
+        return Instrument(
+            folder, item.label, self._destination(item), completeness, sync.litter_patterns, sync.stall_seconds
+        )
+
+    def _destination(self, item: Equipment) -> Destination:
+        block = item.transport
+        injected = Injected(
+            self._plan.push_factory(item) if self._plan.push_factory else None,
+            self._plan.hashsum_factory(item) if self._plan.hashsum_factory else None,
+        )
+        if block is None:
+            staged = f"{item.id} has sync_mode stage: ExLab-Wizard moves its runs, they are not queued here."
+            return Destination("", item.nas_root, item.nas_root, item.id, injected, lambda: None, staged)
+        clock = self._plan.clock
+
+        def rate() -> int | None:
+            return limit_kibps(block.bandwidth, clock.now().astimezone().replace(tzinfo=None))
+
+        if block.type == "mount":
+            return self._mounted(item, block.path, injected, rate)
+        unready = (
+            ""
+            if injected.push
+            else (
+                f"{item.id}: this version moves runs over mounted shares only, not by {block.type}."
+                " Mount the share and set transport type mount."
+            )
+        )
+        root = getattr(block, "remote_path", None) or getattr(block, "rclone_remote_path", "")
+        where = getattr(block, "ssh_target", None) or getattr(block, "rclone_remote", "")
+        title = f"{where}:{root}"
+        return Destination(f"{block.type}:{title}", title, root, item.id, injected, rate, self._off() or unready)
+
+    def _mounted(self, item: Equipment, path: Path, injected: Injected, rate: RateSource) -> Destination:
+        key = f"mount:{path}"
+        transport = MountTransport(MountOptions(path=path, lease_fd=self._lease_fd), Limiter(rate, self._plan.clock))
+        self._transports[item.id] = transport
+        return Destination(key, transport.title, str(path), item.id, injected, rate, self._off(), transport)
+
+    def _off(self) -> str:
+        return "" if self._plan.enabled else "Sending is switched off (sync.enabled: false); runs are watched and wait."
+
+    async def _go_on(self) -> None:
+        """A destination works again: runs that it had refused queue by themselves (``FORMATS.md`` §6, ``auth``)."""
+        for equipment_id, lane in self._lanes.items():
+            await requeue_refused(self._parts, equipment_id)
+            lane.wake()
+
+
+def assemble(
+    *,
+    config: Settings | Mapping[str, object],
+    queue_db: Path,
+    validator: Validator,
+    creation: CreationWriter,
+    verifier: Verifier | None,
+    poll_interval: float,
+    push_factory: Callable[[Equipment], PushCallable] | None,
+    hashsum_factory: Callable[[Equipment], HashsumCallable] | None,
+    remote_stat: Callable[[SyncJobRow], bool] | None,
+    clock: Clock | None,
+    operator: str | None,
+) -> Engine:
+    """The engine for a configuration. Raises ``pydantic.ValidationError`` if *config* is not one."""
+    settings = config if isinstance(config, Settings) else Settings.model_validate(config)
+    return Engine(
+        Blueprint(
+            settings=settings,
+            queue_db=queue_db,
+            validator=validator,
+            creation=creation,
+            verifier=verifier or Verifier(settings.verify.minimum),
+            poll_interval=poll_interval,
+            push_factory=push_factory,
+            hashsum_factory=hashsum_factory,
+            remote_stat=remote_stat,
+            clock=clock or SystemClock(),
+            operator=operator or "",
+        )
+    )
+
+
+def tool_version() -> str:
+    """Our own version, as receipts name it."""
+    try:
+        return f"exlab-sync {version('exlab-sync')}"
+    except PackageNotFoundError:
+        return "exlab-sync"
+
+
+def _way_of(destination: Destination) -> Way:
+    """Injected callables win; else the configured transport."""
+    injected = destination.injected
+    if injected.push is not None:
+        return BlackBoxWay(injected.push, injected.hashsum, destination.transport, destination.rate, destination.title)
+    if destination.transport is None:
+        raise RefusedError(destination.unready)
+    return AssembledWay(destination.transport)

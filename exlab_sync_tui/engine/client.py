@@ -1,0 +1,155 @@
+"""What can somebody do with exlab-sync? The one object behind the console, the service, the verbs and scripts (§10)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from exlab_sync_tui.engine.assembly import assemble
+from exlab_sync_tui.errors import NotFoundError
+from exlab_sync_tui.watch.discovery import locate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from types import TracebackType
+
+    from exlab_sync_tui.engine.board import Progress
+    from exlab_sync_tui.engine.core import Engine
+    from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable
+    from exlab_sync_tui.engine.scout import Sighting
+    from exlab_sync_tui.gate.validator import Validator
+    from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.model.event import Event
+    from exlab_sync_tui.model.job import SyncJobHandle, SyncJobRow
+    from exlab_sync_tui.model.verdict import VerifyResult
+    from exlab_sync_tui.provenance.creation import CreationWriter
+    from exlab_sync_tui.queue.store import JobStore
+    from exlab_sync_tui.settings import Equipment, Settings
+    from exlab_sync_tui.verify.verifier import Verifier
+
+
+class NASSyncClient:
+    """Owns the store and the lanes between ``init()`` and ``close()``.
+
+    Raises ``EngineRunningError`` from ``init()`` when another engine drives the same state folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Settings | Mapping[str, object],
+        queue_db: Path,
+        validator: Validator,
+        cache_creation: CreationWriter,
+        verifier: Verifier | None = None,
+        worker_poll_interval_s: float = 0.05,
+        push_callable_factory: Callable[[Equipment], PushCallable] | None = None,
+        hashsum_callable_factory: Callable[[Equipment], HashsumCallable] | None = None,
+        remote_stat_callable: Callable[[SyncJobRow], bool] | None = None,
+        start_lanes: bool = True,
+        clock: Clock | None = None,
+        operator: str | None = None,
+    ) -> None:
+        self._start_lanes = start_lanes
+        self._engine: Engine = assemble(
+            config=config,
+            queue_db=queue_db,
+            validator=validator,
+            creation=cache_creation,
+            verifier=verifier,
+            poll_interval=worker_poll_interval_s,
+            push_factory=push_callable_factory,
+            hashsum_factory=hashsum_callable_factory,
+            remote_stat=remote_stat_callable,
+            clock=clock,
+            operator=operator,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.init()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def init(self) -> None:
+        """Take the lock, open the store, take up what an earlier engine left, and start the lanes."""
+        await self._engine.start(lanes=self._start_lanes)
+
+    async def close(self) -> None:
+        """Stop the lanes and their children and leave every job resumable; a second call does nothing."""
+        await self._engine.stop()
+
+    @property
+    def store(self) -> JobStore:
+        """The store, for reading."""
+        return self._engine.works.parts.store
+
+    def progress(self) -> list[Progress]:
+        """The transfers in flight, to be sampled."""
+        return self._engine.works.parts.board.all()
+
+    def events(self) -> AsyncIterator[Event]:
+        """Everything that happens from now on, until the client is closed."""
+        return self._engine.works.parts.bus.events()
+
+    async def enqueue(self, run_path: Path) -> SyncJobHandle:
+        """Queue one run now, whatever its finished-signal says; idempotent.
+
+        Raises ``UnknownEquipmentError``, ``NotFoundError``, ``OrphanRunError``, ``CreationError``, ``RefusedError``;
+        nothing is queued then.
+        """
+        works = self._engine.works
+        folders = [instrument.folder for instrument in works.instruments.values()]
+        run = await asyncio.to_thread(locate, Path(run_path), folders)
+        instrument = works.instruments[run.equipment_id]
+        await works.refuse_unready(instrument)
+        handle = await works.intake.enqueue(run, instrument, origin="operator", who=works.parts.identities.user)
+        await works.bookkeeper.pay(str(run.path))
+        works.wake(run.equipment_id)
+        return replace(handle, run_path=str(run_path))
+
+    async def retry(self, job_id: str) -> None:
+        """Queue a failed run afresh; give a verified one a verification pass; refuse any other with a sentence."""
+        works = self._engine.works
+        job = await works.parts.store.job(job_id)
+        if job is None:
+            raise NotFoundError
+        await works.orders.retry(job)
+        await works.bookkeeper.pay(job.run_path)
+        works.wake(job.equipment_id)
+
+    async def status(self, run_path: Path) -> str:
+        """The state of the run's job, or ``"none"``."""
+        job = await self.job_of(run_path)
+        return job.state.value if job else "none"
+
+    async def job_of(self, run_path: Path) -> SyncJobRow | None:
+        """The job of a run, whatever alias of its folder is given."""
+        real = await asyncio.to_thread(Path(run_path).resolve)
+        return await self.store.job_of(str(real))
+
+    async def force_verify(self, run_path: Path) -> VerifyResult:
+        """Compare local files, manifest and destination now; nothing is written and the job does not move."""
+        job = await self.job_of(run_path)
+        if job is None:
+            raise NotFoundError
+        return await self._engine.works.orders.compare(job)
+
+    async def scan(self) -> dict[str, Sighting]:
+        """Look once at every instrument's folders and queue what is finished; by equipment id."""
+        works = self._engine.works
+        found = {}
+        for equipment_id in works.lanes:
+            found[equipment_id] = await works.scouts[equipment_id].round()
+            works.wake(equipment_id)
+        await works.bookkeeper.pay()
+        return found
+
+    async def drain(self) -> None:
+        """Wait until no lane has anything that it can move now. Raises what ended a lane."""
+        await self._engine.settled()

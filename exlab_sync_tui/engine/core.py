@@ -1,0 +1,136 @@
+"""What runs between start and stop? The lock, the store, the lanes, and what holds them together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.heal import owe_lost_statuses
+from exlab_sync_tui.engine.ownership import claim_folder
+from exlab_sync_tui.engine.statelock import take_state_folder
+from exlab_sync_tui.errors import FolderOwnedError, RefusedError
+from exlab_sync_tui.model.event import EventKind
+from exlab_sync_tui.model.hold import HoldKind, HoldScope
+from exlab_sync_tui.text import count
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.assembly import Blueprint, Works
+    from exlab_sync_tui.engine.parts import Instrument
+    from exlab_sync_tui.platform import FileLock
+
+_LOG = logging.getLogger(__name__)
+
+
+class Engine:
+    """One engine on one state folder. ``works`` exists between ``start()`` and ``stop()``."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+        self._works: Works | None = None
+        self._lock: FileLock | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._healing: asyncio.Task[None] | None = None
+
+    @property
+    def works(self) -> Works:
+        """Everything that is wired together. Raises ``RefusedError`` before ``start()``."""
+        if self._works is None:
+            raise RefusedError("The engine has not been started; await init() first.")
+        return self._works
+
+    async def start(self, *, lanes: bool = True) -> None:
+        """Take the lock, open the store, take up what an earlier engine left, and, if wanted, start the lanes.
+
+        Raises ``EngineRunningError``, ``StateFolderError``, ``StoreError``; nothing is left open then.
+        """
+        if self._works is not None:
+            return
+        self._lock = await asyncio.to_thread(take_state_folder, self._blueprint.queue_db.parent)
+        try:
+            self._works = self._blueprint.wire(self._lock.fd)
+            await self._works.parts.store.open()
+            await self._take_up(lanes=lanes)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Cancel the lanes, end their children, leave every job resumable, release the lock; idempotent."""
+        tasks, self._tasks = [*self._tasks, *([self._healing] if self._healing else [])], []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        works, self._works = self._works, None
+        if works is not None:
+            await works.close()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    async def settled(self) -> None:
+        """Wait until no lane has anything that it can move now. Raises what ended a lane."""
+        if not self._tasks:
+            return
+        quiet = asyncio.ensure_future(self._quiet())
+        try:
+            await asyncio.wait({quiet, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            await quiet
+        finally:
+            quiet.cancel()
+
+    async def _quiet(self) -> None:
+        if self._healing is not None:
+            await self._healing
+        lanes = list(self.works.lanes.values())
+        while not all(lane.is_idle for lane in lanes):
+            for lane in lanes:
+                await lane.settled()
+
+    async def _take_up(self, *, lanes: bool) -> None:
+        works, parts = self.works, self.works.parts
+        now = parts.now()
+        interrupted = await parts.store.running_to_queued(at=now, who="engine", what="taken up again after a stop")
+        if interrupted:
+            parts.bus.say(
+                EventKind.WARNING, f"{count(interrupted, 'run')} interrupted by the last stop, taken up again."
+            )
+        for instrument in works.instruments.values():
+            if not await self._may_run(instrument):
+                works.lanes.pop(instrument.id, None)
+            elif lanes:
+                lane = works.lanes[instrument.id]
+                lane.wake()
+                self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {instrument.id}"))
+        if lanes:
+            self._healing = asyncio.create_task(self._heal(), name="heal")
+        parts.bus.say(EventKind.ENGINE_STARTED, f"Engine started: {count(len(works.instruments), 'instrument')}.")
+
+    async def _heal(self) -> None:
+        await owe_lost_statuses(self.works)
+        await self.works.bookkeeper.pay()
+
+    async def _may_run(self, instrument: Instrument) -> bool:
+        """Whether the instrument gets a lane; if not, a hold says why."""
+        holds, store_id = self.works.parts.holds, self.works.parts.store.store_id
+        try:
+            await asyncio.to_thread(claim_folder, instrument.folder, store_id, self._blueprint.queue_db)
+        except FolderOwnedError as error:
+            await holds.lay(
+                HoldScope.EQUIPMENT, instrument.id, HoldKind.CONFLICT, str(error), equipment_id=instrument.id
+            )
+            return False
+        if instrument.destination.unready:
+            await holds.lay(
+                HoldScope.EQUIPMENT,
+                instrument.id,
+                HoldKind.SET_UP if self._blueprint.enabled else HoldKind.DISABLED,
+                instrument.destination.unready,
+                equipment_id=instrument.id,
+            )
+            return False
+        await holds.lift(HoldScope.EQUIPMENT, instrument.id)
+        return True

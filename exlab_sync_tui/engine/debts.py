@@ -1,0 +1,61 @@
+"""Which local writes are still owed, and can they be made now? (``FORMATS.md`` §2, *debt*)"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.papers import MANIFEST_NAME, RECEIPT_NAME
+from exlab_sync_tui.errors import CreationError, OrphanRunError
+from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.queue.store import Debt, DebtKind
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.parts import Parts
+
+
+class Bookkeeper:
+    """Pays debts: the run's ``sync_status`` and the local copies of manifest and receipt."""
+
+    def __init__(self, parts: Parts, plain_runs_below: tuple[Path, ...]) -> None:
+        self._parts = parts
+        self._plain = plain_runs_below
+
+    async def pay(self, run_path: str = "") -> int:
+        """Pay what is owed to one run, or to all; how many debts stay, each with its reason in the store."""
+        left = 0
+        for debt in await self._parts.store.debts(run_path):
+            reason = await asyncio.to_thread(self._try, debt)
+            if reason:
+                left += 1
+                await self._parts.store.owe(_with_reason(debt, reason))
+            else:
+                await self._parts.store.paid(debt)
+        return left
+
+    def _try(self, debt: Debt) -> str:
+        """Make the write; the reason if it cannot be made."""
+        run = Path(debt.run_path)
+        if not run.is_dir() or any(run.is_relative_to(folder) for folder in self._plain):
+            return ""
+        try:
+            if debt.kind is DebtKind.SYNC_STATUS:
+                self._parts.creation.set_sync_status(run, debt.value)
+            else:
+                self._write_records(run, debt.value)
+        except OrphanRunError:
+            return ""
+        except (OSError, CreationError) as error:
+            return str(error)
+        return ""
+
+    def _write_records(self, run: Path, job_id: str) -> None:
+        kept = self._parts.records_folder / job_id
+        for name in (MANIFEST_NAME, RECEIPT_NAME):
+            write_atomic(run / CACHE_FOLDER / name, (kept / name).read_bytes())
+
+
+def _with_reason(debt: Debt, reason: str) -> Debt:
+    return Debt(debt.run_path, debt.kind, debt.value, debt.since, reason)

@@ -1,0 +1,123 @@
+"""May this folder be queued, and what is new in it? The one door into the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.freeze import compare
+from exlab_sync_tui.engine.places import place_of
+from exlab_sync_tui.model.event import EventKind
+from exlab_sync_tui.model.hold import HoldKind, HoldScope
+from exlab_sync_tui.model.job import Round, SyncHandleState, SyncJobHandle, SyncJobState
+from exlab_sync_tui.model.run import Layout
+from exlab_sync_tui.provenance.creation import read_creation
+from exlab_sync_tui.queue.store import Debt, DebtKind, NewJob
+from exlab_sync_tui.text import count, safe_text
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.gate.validator import Verdict
+    from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.model.run import RunFolder
+
+_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
+
+
+class Intake:
+    """Asks the gate, then makes or renews the run's job. Idempotent, and safe to call at the same time."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
+        """Queue the run, or say what blocks it. Raises ``OrphanRunError``, ``CreationError``, ``OSError``."""
+        if run.equipment.layout is Layout.EXLAB:
+            await asyncio.to_thread(read_creation, run.path)
+        run_path = str(run.path)
+        job = await self._parts.store.job_of(run_path)
+        synced = job is not None and job.state in _PUBLISHED | {SyncJobState.CLEANED}
+        verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), synced=synced)
+        if verdict.blocking:
+            return await self.block(run, verdict)
+        if job is None:
+            job = await self._queue_new(run, instrument, origin=origin, who=who)
+        elif job.state in _PUBLISHED:
+            job = await self._queue_what_is_new(run, job, instrument, who=who)
+        elif job.held:
+            await self._let_go(run, job)
+        return SyncJobHandle(job.id, SyncHandleState.QUEUED, run_path)
+
+    async def block(self, run: RunFolder, verdict: Verdict) -> SyncJobHandle:
+        """Lay the ``blocked`` hold; a job that is queued already waits with it."""
+        first = verdict.blocking[0]
+        others = f" (and {count(len(verdict.blocking) - 1, 'more finding')})" if len(verdict.blocking) > 1 else ""
+        where = "the run's own folder" if first.offending_path == "." else safe_text(first.offending_path)
+        run_path = str(run.path)
+        await self._parts.holds.lay(
+            HoldScope.RUN,
+            run_path,
+            HoldKind.BLOCKED,
+            f"Blocked by the gate: {first.rule.value} at {where}: {first.rule_detail}{others}.",
+            equipment_id=run.equipment_id,
+            next_step="asked again by itself once the name is repaired or the rule is overridden",
+        )
+        await self._owe_status(run, "blocked_by_validation")
+        return SyncJobHandle("", SyncHandleState.BLOCKED, run_path, verdict.blocking)
+
+    async def _queue_new(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobRow:
+        new = NewJob(str(uuid.uuid4()), str(run.path), run.equipment_id, place_of(run, instrument), origin)
+        job, is_new = await self._parts.store.enqueue(new, at=self._parts.now(), who=who)
+        if is_new:
+            await self._let_go(run, job)
+            await self._owe_status(run, "pending")
+            self._say_queued(run, job, "queued")
+        return job
+
+    async def _queue_what_is_new(
+        self, run: RunFolder, job: SyncJobRow, instrument: Instrument, *, who: str
+    ) -> SyncJobRow:
+        """A verified run: unchanged is a no-op, additions are sent, anything else is a new revision (§6)."""
+        seen = await compare(self._parts.store, job.id, run.path, instrument.litter, None)
+        if not seen.differs:
+            return job
+        additions = not (seen.changed or seen.gone)
+        revision = job.revision if additions else job.revision + 1
+        if not additions:
+            await self._parts.store.drop_files(job.id)
+        what = (
+            f"{count(len(seen.added), 'new file')} to add"
+            if additions
+            else f"changed since: sent anew as __r{revision}"
+        )
+        job = await self._parts.store.move(
+            job.id,
+            SyncJobState.QUEUED,
+            at=self._parts.now(),
+            who=who,
+            what=what,
+            round=Round.ADDITIONS if additions else Round.REVISION,
+            revision=revision,
+            nas_path=place_of(run, instrument, revision),
+            attempts=0,
+            resent=False,
+            verify_passes=0,
+            publishing="",
+            next_attempt_at=None,
+            held=False,
+        )
+        await self._owe_status(run, "pending")
+        self._say_queued(run, job, what)
+        return job
+
+    async def _let_go(self, run: RunFolder, job: SyncJobRow) -> None:
+        await self._parts.holds.lift(HoldScope.RUN, job.run_path, f"{run.equipment_id} {run.below} is ready to go.")
+        await self._parts.store.release([run.equipment_id], run_path=job.run_path)
+
+    async def _owe_status(self, run: RunFolder, status: str) -> None:
+        if run.writes_locally:
+            await self._parts.store.owe(Debt(str(run.path), DebtKind.SYNC_STATUS, status, self._parts.now()))
+
+    def _say_queued(self, run: RunFolder, job: SyncJobRow, what: str) -> None:
+        self._parts.bus.say(EventKind.RUN_QUEUED, f"{run.equipment_id} {run.below}: {what}.", job=job)

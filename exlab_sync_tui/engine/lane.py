@@ -1,0 +1,144 @@
+"""Who drives one instrument's runs? A lane: one run at a time, oldest first, never in another lane's way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.journey import RunBlocked
+from exlab_sync_tui.errors import ExlabSyncError, StoreError, TransportError, TransportErrorKind
+from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.queue.store import JobFilter
+from exlab_sync_tui.text import safe_text
+from exlab_sync_tui.tree.hashing import source_error
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from exlab_sync_tui.engine.breaker import Breaker
+    from exlab_sync_tui.engine.debts import Bookkeeper
+    from exlab_sync_tui.engine.journey import Journey
+    from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.engine.setback import Setback
+    from exlab_sync_tui.model.job import SyncJobRow
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_REST = 60.0
+
+
+class Lane:
+    """Takes the instrument's jobs one after the other; ``slots`` bounds how many lanes move at once."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        instrument: Instrument,
+        *,
+        journey: Journey,
+        breaker: Breaker,
+        setback: Setback,
+        bookkeeper: Bookkeeper,
+        slots: asyncio.Semaphore,
+        shortest_rest: float,
+    ) -> None:
+        self._parts = parts
+        self._instrument = instrument
+        self._journey = journey
+        self._breaker = breaker
+        self._setback = setback
+        self._bookkeeper = bookkeeper
+        self._slots = slots
+        self._shortest_rest = shortest_rest
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._idle.clear()
+        self._wake.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the lane has nothing that it can move now."""
+        return self._idle.is_set()
+
+    async def settled(self) -> None:
+        """Wait until the lane has nothing that it can move now."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises ``StoreError``: without the store nothing may move."""
+        await self._take_up_unverified()
+        while True:
+            self._wake.clear()
+            if await self._turn():
+                continue
+            if not self._wake.is_set():
+                self._idle.set()
+                await self._rest()
+
+    async def _take_up_unverified(self) -> None:
+        """Jobs that an earlier engine had sent: verification alone is repeated (``FORMATS.md`` §6)."""
+        unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
+        for job in await self._parts.store.jobs(unverified):
+            async with self._slots:
+                await self._walk(job)
+
+    async def _turn(self) -> bool:
+        """Move one run, if there is one that can move."""
+        if not await self._is_due() or not await self._breaker.admits():
+            return False
+        async with self._slots:
+            job = await self._parts.store.claim(self._instrument.id, at=self._parts.now())
+            if job is None:
+                return False
+            await self._walk(job)
+        return True
+
+    async def _is_due(self) -> bool:
+        due = await self._parts.store.next_due(self._instrument.id)
+        return due is not None and due <= self._parts.now()
+
+    async def _rest(self) -> None:
+        """Sleep until woken, or until something may be due."""
+        moments = [await self._parts.store.next_due(self._instrument.id), self._breaker.next_look]
+        seconds = min((self._seconds_until(moment) for moment in moments if moment), default=_LONGEST_REST)
+        woken = asyncio.ensure_future(self._wake.wait())
+        slept = asyncio.ensure_future(self._parts.clock.sleep(max(min(seconds, _LONGEST_REST), self._shortest_rest)))
+        try:
+            await asyncio.wait({woken, slept}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            slept.cancel()
+            await asyncio.gather(woken, slept, return_exceptions=True)
+
+    def _seconds_until(self, moment: datetime) -> float:
+        return (moment - self._parts.now()).total_seconds()
+
+    async def _walk(self, job: SyncJobRow) -> None:
+        """One turn of one job; whatever goes wrong stays in this run (invariant S10)."""
+        try:
+            await self._journey.walk(job)
+        except RunBlocked as blocked:
+            await self._setback.blocked(job, blocked.verdict)
+        except StoreError:
+            raise
+        except TransportError as error:
+            await self._react(job, error)
+        except OSError as error:
+            await self._react(job, source_error(error, error.filename or job.run_path))
+        except ExlabSyncError as error:
+            await self._react(job, TransportError(str(error), TransportErrorKind.UNKNOWN))
+        except Exception as error:  # noqa: BLE001  # a lane outlives any mistake of ours; the run says what happened
+            _LOG.exception("unexpected error in the lane of %s", self._instrument.id)
+            sentence = f"Unexpected {type(error).__name__}: {safe_text(error)}; the log has the details."
+            await self._react(job, TransportError(sentence, TransportErrorKind.UNKNOWN))
+        with contextlib.suppress(OSError):
+            await self._bookkeeper.pay(job.run_path)
+
+    async def _react(self, job: SyncJobRow, error: TransportError) -> None:
+        if error.error_kind is TransportErrorKind.HASH_MISMATCH:
+            self._journey.forget(job.id)
+        await self._setback.react(job.id, error, moved_forward=self._journey.sent_bytes > 0)

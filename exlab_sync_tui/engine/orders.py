@@ -1,0 +1,121 @@
+"""What may an operator ask of a run that has a job? Each order says what it did, or why it could not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.assembled import mismatch
+from exlab_sync_tui.engine.audit import Audit
+from exlab_sync_tui.errors import RefusedError, TransportErrorKind
+from exlab_sync_tui.model.event import EventKind
+from exlab_sync_tui.model.hold import HoldScope
+from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.model.verdict import VerifyResult
+from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
+from exlab_sync_tui.text import count, safe_text, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.model.job import SyncJobRow
+
+_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
+
+
+class Orders:
+    """Retry and verification on demand."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        instruments: Mapping[str, Instrument],
+        audit_interval: timedelta,
+        remote_stat: Callable[[SyncJobRow], bool] | None,
+    ) -> None:
+        self._parts = parts
+        self._instruments = instruments
+        self._audit_interval = audit_interval
+        self._remote_stat = remote_stat
+
+    async def retry(self, job: SyncJobRow) -> None:
+        """Queue a failed run afresh; give a verified one a verification pass. Raises ``RefusedError`` for any other."""
+        if job.state in _PUBLISHED:
+            await self._add_pass(job)
+        elif job.state is SyncJobState.FAILED:
+            await self._queue_again(job)
+        else:
+            raise RefusedError(
+                f"{safe_text(job.run_path)} is {job.state.value.replace('_', ' ')}, so there is nothing to retry;"
+                " `exlab-sync why RUN` says what it is waiting for."
+            )
+
+    async def compare(self, job: SyncJobRow) -> VerifyResult:
+        """Local files, manifest and destination, now; nothing is written and the job does not move."""
+        instrument = self._instruments.get(job.equipment_id)
+        if instrument is None:
+            raise RefusedError(f"{job.equipment_id} is no longer in the configuration, so its destination is unknown.")
+        if self._remote_stat is not None and not await asyncio.to_thread(self._remote_stat, job):
+            return VerifyResult(ok=False, error_kind=TransportErrorKind.NETWORK)
+        audit = Audit(self._parts, instrument)
+        return await audit.compare(job, with_local=job.state is not SyncJobState.CLEANED)
+
+    async def _queue_again(self, job: SyncJobRow) -> None:
+        now = self._parts.now()
+        job = await self._parts.store.move(
+            job.id,
+            SyncJobState.QUEUED,
+            at=now,
+            who=self._parts.identities.user,
+            what="retry asked for",
+            debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
+            attempts=0,
+            resent=False,
+            last_error=None,
+            next_attempt_at=None,
+            held=False,
+        )
+        await self._parts.holds.lift(HoldScope.RUN, job.run_path, "Retried by an operator.")
+        sentence = (
+            f"{job.equipment_id} {safe_text(Path(job.run_path).name)}: queued again by {self._parts.identities.user}."
+        )
+        self._parts.bus.say(EventKind.RUN_QUEUED, sentence, job=job)
+
+    async def _add_pass(self, job: SyncJobRow) -> None:
+        result = await self.compare(job)
+        if result.error_kind is not None:
+            raise RefusedError(
+                f"{safe_text(job.run_path)} could not be verified now ({result.error_kind.value.replace('_', ' ')});"
+                " it stays verified as it was. Try again later."
+            )
+        if not result.ok:
+            await self._fail(job, result)
+            return
+        now = self._parts.now()
+        counts_from = max(moment for moment in (job.verified_at, job.last_attempt_at) if moment) + self._audit_interval
+        counted = now >= counts_from
+        if counted:
+            await self._parts.store.amend(job.id, verify_passes=job.verify_passes + 1, last_attempt_at=now)
+        rest = "" if counted else f"; another pass counts from {utc(counts_from)} on"
+        what = f"verified again, {count(result.files, 'file')} agree{rest}"
+        await self._parts.store.record(HistoryEntry(now, job.run_path, job.id, self._parts.identities.user, what))
+
+    async def _fail(self, job: SyncJobRow, result: VerifyResult) -> None:
+        """A mismatch found later: no pass counts any more, and the operator chooses (``FORMATS.md`` §8)."""
+        differing = [*result.mismatched, *result.missing, *result.extra]
+        sentence = str(mismatch(f"this PC or {self._instruments[job.equipment_id].destination.title}", differing))
+        now = self._parts.now()
+        job = await self._parts.store.move(
+            job.id,
+            SyncJobState.FAILED,
+            at=now,
+            who=self._parts.identities.user,
+            what=sentence,
+            debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "failed", now)],
+            verify_passes=0,
+            last_error=f"{TransportErrorKind.HASH_MISMATCH.value}: {sentence}",
+        )
+        self._parts.bus.say(EventKind.RUN_FAILED, sentence, job=job)

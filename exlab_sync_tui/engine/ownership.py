@@ -1,0 +1,57 @@
+"""Whose folder is this? Two stores never own the same one (``FORMATS.md`` §1, invariant S4)."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.errors import FolderOwnedError
+from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.model.run import EquipmentFolder
+
+OWNER_FILE = ".exlab-sync-owner.json"
+"""Lies in the instrument's folder; ``{"store_id", "store", "host"}``."""
+
+
+def claim_folder(folder: EquipmentFolder, store_id: str, store_file: Path) -> bool:
+    """Write our name into the instrument's folder, or see that it is there; ``False`` if nothing can be written there.
+
+    A store on this PC that no longer exists is succeeded. Raises ``FolderOwnedError`` if another store owns the folder.
+    """
+    place = folder.root / OWNER_FILE
+    mine = {"store_id": store_id, "store": str(store_file.resolve()), "host": socket.gethostname()}
+    owner = _read(place)
+    if owner == mine:
+        return True
+    if owner is not None and owner.get("store_id") != store_id and _is_alive(owner, mine["host"], mine["store"]):
+        raise FolderOwnedError(
+            f"{folder.root} already belongs to the store {safe_text(owner.get('store', ''))} on"
+            f" {safe_text(owner.get('host', ''))}; its runs are not taken here. Use that store, or remove {place} once"
+            " it is retired."
+        )
+    try:
+        write_atomic(place, json.dumps(mine, indent=1).encode() + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def _read(place: Path) -> dict[str, str] | None:
+    try:
+        found = json.loads(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_alive(owner: dict[str, str], host: str, our_store: str) -> bool:
+    """Whether the owner may still be at work: always assumed of another PC, and here if its store still exists."""
+    if owner.get("host") != host:
+        return True
+    store = owner.get("store", "")
+    return store != our_store and Path(store).exists()

@@ -1,0 +1,125 @@
+"""Which papers travel with a run? creation.json, manifest, receipt, and the cache folder's other files."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.provenance.creation import read_creation
+from exlab_sync_tui.provenance.manifest import manifest_lines
+from exlab_sync_tui.provenance.overrides import in_force
+from exlab_sync_tui.provenance.receipt import PassRecord, Receipt, render_receipt
+from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.text import utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.model.run import RunFolder
+    from exlab_sync_tui.model.verdict import VerifyResult
+    from exlab_sync_tui.provenance.creation import Creation
+
+MANIFEST_NAME = "checksums.sha256"
+RECEIPT_NAME = "receipt.json"
+CREATION_NAME = "creation.json"
+_OURS = frozenset({CREATION_NAME, f"{CREATION_NAME}.lock", MANIFEST_NAME, RECEIPT_NAME})
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What goes into the far cache folder. ``others`` are copied as they are (``FORMATS.md`` §3)."""
+
+    manifest: bytes
+    receipt: bytes
+    creation: bytes | None
+    others: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def manifest_sha256(self) -> str:
+        """The digest that the receipt names and that recognises our run after a crash."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+    @property
+    def first_to_last(self) -> list[tuple[str, bytes]]:
+        """Path below the run and bytes, in the order of writing: the receipt last."""
+        papers = list(self.others)
+        if self.creation is not None:
+            papers.append((CREATION_NAME, self.creation))
+        papers += [(MANIFEST_NAME, self.manifest), (RECEIPT_NAME, self.receipt)]
+        return [(f"{CACHE_FOLDER}/{name}", data) for name, data in papers]
+
+
+async def draw_up(trip: Trip, result: VerifyResult, *, publish: str, at: datetime) -> Papers:
+    """Make the papers of a run that has just been compared. Raises ``CreationError`` and ``OSError``."""
+    lines = bytearray()
+    async for page in trip.pages(FilesWanted.ALL):
+        lines += b"".join(manifest_lines(page))
+    manifest = bytes(lines)
+    creation = await asyncio.to_thread(_creation_of, trip.run)
+    rendered = None
+    if creation is not None:
+        rendered = await asyncio.to_thread(trip.parts.creation.rendered, trip.run.path, sync_status="synced")
+    receipt = _receipt(trip, result, creation, manifest, publish=publish, at=at)
+    others = await asyncio.to_thread(_others, trip.run.cache)
+    return Papers(manifest, render_receipt(receipt), rendered, others)
+
+
+def keep_copy(folder: Path, job_id: str, papers: Papers) -> None:
+    """Keep manifest and receipt in the state folder, from where the local records are written (and stay, if plain)."""
+    place = folder / job_id
+    place.mkdir(parents=True, exist_ok=True)
+    write_atomic(place / MANIFEST_NAME, papers.manifest)
+    write_atomic(place / RECEIPT_NAME, papers.receipt)
+
+
+def _creation_of(run: RunFolder) -> Creation | None:
+    return read_creation(run.path) if (run.cache / CREATION_NAME).exists() else None
+
+
+def _others(cache: Path) -> tuple[tuple[str, bytes], ...]:
+    """The other files directly in the cache folder, small ones as they are; a lock or a temporary file is none."""
+    if not cache.is_dir():
+        return ()
+    found = []
+    for path in sorted(cache.iterdir()):
+        if path.name in _OURS or path.name.startswith(".") or path.name.endswith(".lock"):
+            continue
+        if path.is_file() and not path.is_symlink():
+            found.append((path.name, path.read_bytes()))
+    return tuple(found)
+
+
+def _receipt(
+    trip: Trip, result: VerifyResult, creation: Creation | None, manifest: bytes, *, publish: str, at: datetime
+) -> Receipt:
+    job, who = trip.job, trip.parts.identities
+    evidence = result.evidence or trip.parts.minimum
+    return Receipt(
+        job_id=job.id,
+        store_id=trip.parts.store.store_id,
+        run_path=job.run_path,
+        destination_id=job.destination_id,
+        destination_path=job.nas_path,
+        host=who.host,
+        user=who.user,
+        tool_version=who.version,
+        started_at=utc(job.started_at or at),
+        verified_at=utc(at),
+        files=trip.inventory.files,
+        size=trip.inventory.size,
+        passes=(PassRecord(at=utc(at), level=evidence.value),),
+        overrides=in_force(creation.validation_overrides, at) if creation else (),
+        links=dict(trip.inventory.links),
+        empty_folders=tuple(trip.inventory.empty_folders),
+        specials=tuple(trip.inventory.specials),
+        litter=tuple(trip.inventory.litter),
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        publish=publish,
+        revision=job.revision,
+    )

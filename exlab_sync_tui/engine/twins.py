@@ -1,0 +1,34 @@
+"""Would two names of a run become one on the destination?"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.errors import TransportError, TransportErrorKind
+from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.transport.base import Capabilities
+
+
+def folded(rel: str, capabilities: Capabilities) -> str:
+    """The name as a destination with these capabilities tells it apart from others."""
+    name = rel if capabilities.keeps_normalisation else unicodedata.normalize("NFC", rel)
+    return name if capabilities.case_sensitive else name.casefold()
+
+
+async def refuse_twins(trip: Trip, capabilities: Capabilities) -> None:
+    """Raise ``NAMES`` if two files of the run would land in one place (``FORMATS.md`` §6, kind ``names``)."""
+    seen: dict[str, str] = {}
+    async for page in trip.pages(FilesWanted.ALL):
+        for record in page:
+            twin = seen.setdefault(folded(record.rel, capabilities), record.rel)
+            if twin != record.rel:
+                raise TransportError(
+                    f"{safe_text(twin)} and {safe_text(record.rel)} are one name on"
+                    f" {trip.instrument.destination.title}; nothing was sent. Rename one of them.",
+                    TransportErrorKind.NAMES,
+                )
