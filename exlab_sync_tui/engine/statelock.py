@@ -7,12 +7,15 @@ import time
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import EngineRunningError, StateFolderError
-from exlab_sync_tui.platform import FileLock, lock_file, network_file_system
+from exlab_sync_tui.platform import FileLock, file_system, lock_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_NAME = "engine.lock"
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
+)
 _PATIENCE_SECONDS = 3.0
 _STEP_SECONDS = 0.05
 
@@ -28,8 +31,8 @@ def take_state_folder(folder: Path) -> FileLock:
         raise StateFolderError(
             f"The state folder {folder} cannot be made: {error.strerror}. Choose another one with --state."
         ) from error
-    kind = network_file_system(folder)
-    if kind:
+    kind = _kind_of(folder)
+    if kind.removeprefix("fuse.") in _NETWORK:
         raise StateFolderError(
             f"The state folder {folder} lies on a network share ({kind}), where locks and a database are unsafe. Choose"
             " a folder on a local disk with --state."
@@ -45,6 +48,14 @@ def take_state_folder(folder: Path) -> FileLock:
     os.ftruncate(lock.fd, 0)
     os.pwrite(lock.fd, str(os.getpid()).encode(), 0)
     return lock
+
+
+def _kind_of(folder: Path) -> str:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        return file_system(fd)
+    finally:
+        os.close(fd)
 
 
 def _try(path: Path) -> FileLock | None:
