@@ -1,0 +1,248 @@
+"""Which job is next, and which step may a job make? The SQL steps on jobs; each runs inside one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
+from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
+from exlab_sync_tui.queue import ledger
+from exlab_sync_tui.queue.rows import (
+    EPOCH,
+    JOB_COLUMNS,
+    column_value,
+    folded,
+    from_microseconds,
+    microseconds,
+    moment_text,
+    path_bytes,
+    plain,
+    read_job,
+    readiness,
+)
+from exlab_sync_tui.queue.store import HistoryEntry, JobChanges, JobFilter, NewJob
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from exlab_sync_tui.queue.skipping import Skips
+    from exlab_sync_tui.queue.store import Debt
+
+CLAIM_SQL = f"SELECT {JOB_COLUMNS} FROM jobs WHERE equipment_id = ? AND ready = 1 ORDER BY seq"
+PROMOTE_SQL = "UPDATE jobs SET ready = 1, due_us = NULL, next_attempt_at = NULL WHERE equipment_id = ? AND due_us <= ?"
+NEXT_DUE_SQL = "SELECT min(due_us) FROM jobs WHERE equipment_id = ? AND due_us IS NOT NULL"
+RELEASE_SQL = (
+    "UPDATE jobs SET held = 0, ready = 1, due_us = NULL, next_attempt_at = NULL WHERE held = 1 AND state = 'queued'"
+)
+_CHANGEABLE = frozenset(JobChanges.__annotations__)
+
+
+def page_sql(wanted: JobFilter) -> str:
+    """The query for a page of jobs: one branch per wanted state, so that each walks an index in the order of ``seq``.
+
+    Parameters by name: after, limit, equipment, text, and state0, state1, …"""
+    conditions = ["seq > :after"]
+    if wanted.equipment_id:
+        conditions.append("equipment_id = :equipment")
+    if wanted.text:
+        conditions.append("instr(run_folded, :text)")
+    also = " AND ".join(conditions)
+    if not wanted.states:
+        return f"SELECT {JOB_COLUMNS} FROM jobs WHERE {also} ORDER BY seq LIMIT :limit"
+    branches = " UNION ALL ".join(
+        f"SELECT seq FROM (SELECT seq FROM jobs WHERE state = :state{place} AND {also} ORDER BY seq LIMIT :limit)"
+        for place in range(len(wanted.states))
+    )
+    return f"SELECT {JOB_COLUMNS} FROM jobs WHERE seq IN ({branches}) ORDER BY seq LIMIT :limit"
+
+
+def _page_values(wanted: JobFilter) -> dict[str, object]:
+    states = {f"state{place}": state.value for place, state in enumerate(sorted(wanted.states))}
+    return {"equipment": wanted.equipment_id, "text": folded(wanted.text), **states}
+
+
+class Jobs:
+    """Steps on the table of jobs."""
+
+    def __init__(self, skips: Skips) -> None:
+        self._skips = skips
+
+    def by_id(self, db: sqlite3.Connection, job_id: str) -> SyncJobRow | None:
+        """The job with this id."""
+        return self._one(db, "id = ?", plain(job_id))
+
+    def by_run(self, db: sqlite3.Connection, run_path: str) -> SyncJobRow | None:
+        """The job of this run."""
+        return self._one(db, "run_path = ?", path_bytes(run_path))
+
+    def _one(self, db: sqlite3.Connection, condition: str, value: object) -> SyncJobRow | None:
+        rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE {condition}", (value,))
+        return self._skips.first(rows, read_job, "job")
+
+    def page(self, db: sqlite3.Connection, wanted: JobFilter, after_seq: int, limit: int) -> list[SyncJobRow]:
+        """A page of jobs; skipped rows do not shorten it."""
+        sql, values = page_sql(wanted), _page_values(wanted)
+        page: list[SyncJobRow] = []
+        while len(page) < limit:
+            rows = db.execute(sql, {**values, "after": after_seq, "limit": limit - len(page)}).fetchall()
+            if not rows:
+                break
+            page += self._skips.each(rows, read_job, "job")
+            after_seq = rows[-1]["seq"]
+        return page
+
+    def counts(self, db: sqlite3.Connection) -> dict[tuple[str, SyncJobState], int]:
+        """Jobs by equipment and state, as the triggers keep them."""
+
+        def read(row: sqlite3.Row) -> tuple[tuple[str, SyncJobState], int]:
+            return (row["equipment_id"], SyncJobState(row["state"])), row["number"]
+
+        rows = db.execute("SELECT equipment_id, state, number FROM counts WHERE number > 0")
+        return dict(self._skips.each(rows, read, "group of jobs"))
+
+    def enqueue(self, db: sqlite3.Connection, new: NewJob, at: datetime, who: str) -> tuple[SyncJobRow, bool]:
+        """Insert the run's job unless it has one."""
+        known = db.execute("SELECT id, state FROM jobs WHERE run_path = ?", (path_bytes(new.run_path),)).fetchone()
+        if known is None:
+            db.execute(
+                "INSERT INTO jobs (id, run_path, run_folded, equipment_id, state, nas_path, origin, enqueued_at, ready)"
+                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, 1)",
+                (
+                    plain(new.id),
+                    path_bytes(new.run_path),
+                    folded(new.run_path),
+                    plain(new.equipment_id),
+                    path_bytes(new.nas_path),
+                    plain(new.origin),
+                    moment_text(at),
+                ),
+            )
+            ledger.append(db, HistoryEntry(at, new.run_path, new.id, who, "queued", after=SyncJobState.QUEUED.value))
+        row = self.by_run(db, new.run_path)
+        if row is None:
+            raise StoreError(
+                f"The run {safe_text(new.run_path)} already has a job that this version cannot read "
+                f"(its state is {safe_text(known['state'])!r}); upgrade this program."
+            )
+        return row, known is None
+
+    def claim(self, db: sqlite3.Connection, equipment_id: str, at: datetime) -> SyncJobRow | None:
+        """Make the oldest due job running. A waiting job is promoted once, when its time has passed."""
+        db.execute(PROMOTE_SQL, (equipment_id, microseconds(at)))
+        job = self._first_ready(db, equipment_id)
+        if job is None:
+            return None
+        self._write(db, job, SyncJobState.RUNNING, {"next_attempt_at": None, "started_at": at, "last_attempt_at": at})
+        ledger.append(db, _step(job, SyncJobState.RUNNING, at, "engine", "started"))
+        return self._again(db, job)
+
+    def next_due(self, db: sqlite3.Connection, equipment_id: str) -> datetime | None:
+        """When the next job is due: ``EPOCH`` for one that is due already."""
+        if self._first_ready(db, equipment_id) is not None:
+            return EPOCH
+        (due,) = db.execute(NEXT_DUE_SQL, (equipment_id,)).fetchone()
+        return None if due is None else from_microseconds(due)
+
+    def _first_ready(self, db: sqlite3.Connection, equipment_id: str) -> SyncJobRow | None:
+        return self._skips.first(db.execute(CLAIM_SQL, (equipment_id,)), read_job, "job")
+
+    def move(
+        self,
+        db: sqlite3.Connection,
+        job_id: str,
+        to: SyncJobState,
+        *,
+        at: datetime,
+        who: str,
+        what: str,
+        debts: Sequence[Debt],
+        changes: JobChanges,
+    ) -> SyncJobRow:
+        """One legal transition; unless *changes* say otherwise the job is due now and not held."""
+        job = self._known(db, job_id)
+        if not is_legal(job.state, to):
+            raise IllegalTransitionError(
+                f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
+                "nothing was changed."
+            )
+        self._write(db, job, to, {"next_attempt_at": None, "held": False, **changes})
+        ledger.append(db, _step(job, to, at, who, what))
+        for debt in debts:
+            ledger.owe(db, debt)
+        return self._again(db, job)
+
+    def amend(self, db: sqlite3.Connection, job_id: str, changes: JobChanges) -> SyncJobRow:
+        """Change columns, not the state."""
+        job = self._known(db, job_id)
+        self._write(db, job, job.state, changes)
+        return self._again(db, job)
+
+    def running_to_queued(self, db: sqlite3.Connection, at: datetime, who: str, what: str) -> int:
+        """Queue again what was running; how many."""
+        running = db.execute("SELECT seq, id, run_path FROM jobs WHERE state = 'running'").fetchall()
+        before, after = SyncJobState.RUNNING.value, SyncJobState.QUEUED.value
+        for seq, job_id, run_path in running:
+            db.execute(
+                "UPDATE jobs SET state = 'queued', next_attempt_at = NULL, held = 0, ready = 1, due_us = NULL"
+                " WHERE seq = ?",
+                (seq,),
+            )
+            ledger.append_raw(db, (moment_text(at), run_path, job_id, plain(who), plain(what), before, after, "{}"))
+        return len(running)
+
+    def release(self, db: sqlite3.Connection, equipment_ids: Sequence[str], run_path: str) -> int:
+        """Un-hold queued jobs; how many."""
+        if run_path:
+            return db.execute(f"{RELEASE_SQL} AND run_path = ?", (path_bytes(run_path),)).rowcount
+        released = [db.execute(f"{RELEASE_SQL} AND equipment_id = ?", (name,)).rowcount for name in set(equipment_ids)]
+        return sum(released)
+
+    def mend(self, db: sqlite3.Connection) -> None:
+        """Make ``ready`` and ``due_us`` follow from the truth, whoever wrote the rows."""
+        rows = db.execute(
+            "SELECT seq, state, held, next_attempt_at FROM jobs WHERE state = 'queued' AND"
+            " (next_attempt_at IS NOT NULL OR due_us IS NOT NULL OR ready <> (held = 0))"
+            " UNION SELECT seq, state, held, next_attempt_at FROM jobs WHERE ready = 1 AND state <> 'queued'"
+            " UNION SELECT seq, state, held, next_attempt_at FROM jobs WHERE due_us IS NOT NULL AND state <> 'queued'"
+        ).fetchall()
+        db.executemany(
+            "UPDATE jobs SET ready = ?, due_us = ? WHERE seq = ?",
+            [(*readiness(state, held, next_attempt_at), seq) for seq, state, held, next_attempt_at in rows],
+        )
+
+    def _known(self, db: sqlite3.Connection, job_id: str) -> SyncJobRow:
+        job = self.by_id(db, job_id)
+        if job is not None:
+            return job
+        kept = db.execute("SELECT state FROM jobs WHERE id = ?", (plain(job_id),)).fetchone()
+        if kept is None:
+            raise NotFoundError(
+                f"There is no job {safe_text(job_id)}; `exlab-sync list` shows the ones that are known."
+            )
+        raise StoreError(
+            f"The job {safe_text(job_id)} (state {safe_text(kept['state'])!r}) cannot be read by this version, "
+            "so it was left as it is; upgrade this program."
+        )
+
+    def _again(self, db: sqlite3.Connection, job: SyncJobRow) -> SyncJobRow:
+        return self._known(db, job.id)
+
+    @staticmethod
+    def _write(db: sqlite3.Connection, job: SyncJobRow, state: SyncJobState, changes: Mapping[str, Any]) -> None:
+        if strange := changes.keys() - _CHANGEABLE:
+            raise TypeError(f"a job has no changeable column {', '.join(sorted(strange))}")
+        columns = {name: column_value(name, value) for name, value in changes.items()}
+        due = changes.get("next_attempt_at", job.next_attempt_at)
+        columns["state"] = state.value
+        columns["ready"], columns["due_us"] = readiness(
+            state.value, changes.get("held", job.held), None if due is None else moment_text(due)
+        )
+        places = ", ".join(f"{name} = ?" for name in columns)
+        db.execute(f"UPDATE jobs SET {places} WHERE seq = ?", (*columns.values(), job.seq))
+
+
+def _step(job: SyncJobRow, to: SyncJobState, at: datetime, who: str, what: str) -> HistoryEntry:
+    return HistoryEntry(at, job.run_path, job.id, who, what, before=job.state.value, after=to.value)

@@ -1,0 +1,237 @@
+"""Where does the truth about every run live? In one SQLite file, written by one engine and read by anybody."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, Unpack
+
+from exlab_sync_tui.errors import StoreError
+from exlab_sync_tui.queue import files, ledger, schema
+from exlab_sync_tui.queue.connection import Connection, open_reader, open_writer
+from exlab_sync_tui.queue.jobs import Jobs
+from exlab_sync_tui.queue.skipping import Skips
+from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from exlab_sync_tui.model.entry import FileRecord, FileTotals
+    from exlab_sync_tui.model.hold import Hold, HoldScope
+    from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
+    from exlab_sync_tui.queue.store import Debt, HistoryEntry, JobChanges, JobFilter, NewJob, Observation
+
+T = TypeVar("T")
+
+_DROP_BATCH = 20_000
+
+
+class SQLiteStore:
+    """The ``JobStore`` in a file: one connection that writes, one that reads, each on a thread of its own.
+
+    With *read_only* the store can be read beside a running engine; every write then raises ``StoreError``.
+    A write whose task is cancelled is either made as a whole or not made; it is never half made.
+    """
+
+    def __init__(
+        self, path: Path, *, read_only: bool = False, migrations: Sequence[schema.Migration] | None = None
+    ) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._migrations = migrations
+        self._reader: Connection | None = None
+        self._writer: Connection | None = None
+        self._skips = Skips()
+        self._jobs = Jobs(self._skips)
+        self._store_id = ""
+
+    @property
+    def store_id(self) -> str:
+        """A uuid4 made with the store; empty before ``open``."""
+        return self._store_id
+
+    async def open(self) -> None:
+        """Open, create or upgrade (after a backup ``<name>.before-<version>.bak``).
+
+        Raises ``StoreTooNewError``, ``StoreDamagedError``, ``StoreError``; with *read_only* ``NotFoundError`` if there
+        is no store yet. After a failure nothing is left open."""
+        steps = schema.migrations() if self._migrations is None else self._migrations
+        try:
+            if self._read_only:
+                await asyncio.to_thread(schema.require, self._path, steps)
+            else:
+                await asyncio.to_thread(schema.prepare, self._path, steps)
+                self._writer = Connection(self._path, open_writer)
+                await self._writer.start()
+                await self._write(self._jobs.mend)
+            self._reader = Connection(self._path, open_reader)
+            await self._reader.start()
+            self._store_id = await self._read(schema.store_id)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close both connections; steps under way are finished first."""
+        connections = [connection for connection in (self._reader, self._writer) if connection is not None]
+        self._reader = self._writer = None
+        for connection in connections:
+            await connection.close()
+
+    async def _read(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        if self._reader is None:
+            raise self._closed()
+        return await self._reader.read(step)
+
+    async def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        if self._writer is None:
+            raise self._closed()
+        return await self._writer.write(step)
+
+    def _closed(self) -> StoreError:
+        if self._reader is not None:
+            return StoreError(f"The job store {safe_text(self._path)} is open for reading only; nothing was changed.")
+        return StoreError(f"The job store {safe_text(self._path)} is not open; open it first.")
+
+    async def enqueue(self, new: NewJob, *, at: datetime, who: str) -> tuple[SyncJobRow, bool]:
+        """Queue a run unless it has a job; the job, and whether it is new."""
+        return await self._write(lambda db: self._jobs.enqueue(db, new, at, who))
+
+    async def job(self, job_id: str) -> SyncJobRow | None:
+        """The job with this id."""
+        return await self._read(lambda db: self._jobs.by_id(db, job_id))
+
+    async def job_of(self, run_path: str) -> SyncJobRow | None:
+        """The job of a run."""
+        return await self._read(lambda db: self._jobs.by_run(db, run_path))
+
+    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
+        """A page of jobs, oldest first."""
+        return await self._read(lambda db: self._jobs.page(db, wanted, after_seq, limit))
+
+    async def counts(self) -> dict[tuple[str, SyncJobState], int]:
+        """How many jobs each equipment has in each state; groups of none are left out."""
+        return await self._read(self._jobs.counts)
+
+    async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:
+        """Take the oldest queued job that is due and not held, and make it running."""
+        return await self._write(lambda db: self._jobs.claim(db, equipment_id, at))
+
+    async def next_due(self, equipment_id: str) -> datetime | None:
+        """When the next queued job that is not held becomes due; 1970 if one is due already."""
+        return await self._read(lambda db: self._jobs.next_due(db, equipment_id))
+
+    async def move(
+        self,
+        job_id: str,
+        to: SyncJobState,
+        *,
+        at: datetime,
+        who: str,
+        what: str,
+        debts: Sequence[Debt] = (),
+        **changes: Unpack[JobChanges],
+    ) -> SyncJobRow:
+        """Make one legal transition. Unless *changes* say otherwise the job is then due now and not held."""
+        return await self._write(
+            lambda db: self._jobs.move(db, job_id, to, at=at, who=who, what=what, debts=debts, changes=changes)
+        )
+
+    async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
+        """Change columns without changing the state."""
+        return await self._write(lambda db: self._jobs.amend(db, job_id, changes))
+
+    async def running_to_queued(self, *, at: datetime, who: str, what: str) -> int:
+        """Queue again what was running when the last engine ended."""
+        return await self._write(lambda db: self._jobs.running_to_queued(db, at, who, what))
+
+    async def put_files(self, job_id: str, records: Sequence[FileRecord]) -> None:
+        """Insert or replace file records. Raises ``NotFoundError``."""
+        await self._write(partial(files.put, job_id=job_id, records=records))
+
+    async def files(
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
+    ) -> list[FileRecord]:
+        """A page of file records in the order of their path bytes."""
+        return await self._read(lambda db: files.page(db, job_id, after, limit, wanted))
+
+    async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Mark the records of these paths, or all, as published."""
+        await self._write(partial(files.mark_published, job_id=job_id, rels=rels))
+
+    async def drop_files(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Forget records, from the front, in batches that let other writers in: a crash may leave the tail."""
+        if rels is None:
+            while await self._write(lambda db: files.drop_first(db, job_id, _DROP_BATCH)):
+                pass
+            return
+        for start in range(0, len(rels), _DROP_BATCH):
+            await self._write(partial(files.drop, job_id=job_id, rels=rels[start : start + _DROP_BATCH]))
+
+    async def file_totals(self, job_id: str) -> FileTotals:
+        """Counts and bytes of the job's records; reads each once."""
+        return await self._read(lambda db: files.totals(db, job_id))
+
+    async def set_hold(self, hold: Hold) -> bool:
+        """Lay or renew a hold; ``False`` if it says nothing new."""
+        return await self._write(lambda db: ledger.set_hold(db, self._skips, hold))
+
+    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """Remove the hold; the one that was there."""
+        return await self._write(lambda db: ledger.clear_hold(db, self._skips, scope, key))
+
+    async def hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """The hold on one run, equipment or destination."""
+        return await self._read(lambda db: ledger.get_hold(db, self._skips, scope, key))
+
+    async def holds(self, *, equipment_id: str = "", after_key: str = "", limit: int = 500) -> list[Hold]:
+        """A page of holds ordered by the bytes of their keys; holds of one key are never parted."""
+        return await self._read(lambda db: ledger.holds(db, self._skips, equipment_id, after_key, limit))
+
+    async def release(self, equipment_ids: Sequence[str], *, run_path: str = "") -> int:
+        """Un-hold the held queued jobs of these equipments, or only that of *run_path*, due at once."""
+        return await self._write(lambda db: self._jobs.release(db, equipment_ids, run_path))
+
+    async def record(self, entry: HistoryEntry) -> None:
+        """Append a line to the history."""
+        await self._write(lambda db: ledger.append(db, entry))
+
+    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
+        """A page of a run's story, oldest first."""
+        return await self._read(lambda db: ledger.history(db, self._skips, run_path, after_seq, limit))
+
+    async def debts(self, run_path: str = "") -> list[Debt]:
+        """What is owed, oldest first."""
+        return await self._read(lambda db: ledger.debts(db, self._skips, run_path))
+
+    async def owe(self, debt: Debt) -> None:
+        """Remember an owed write."""
+        await self._write(lambda db: ledger.owe(db, debt))
+
+    async def paid(self, debt: Debt) -> None:
+        """Forget *debt*, unless a newer value has replaced it."""
+        await self._write(lambda db: ledger.paid(db, debt))
+
+    async def observation(self, run_path: str) -> Observation | None:
+        """How the run looked last time."""
+        return await self._read(lambda db: ledger.observation(db, run_path))
+
+    async def observe(self, observation: Observation) -> None:
+        """Remember how the run looks."""
+        await self._write(lambda db: ledger.observe(db, observation))
+
+    async def forget_observation(self, run_path: str) -> None:
+        """Stop remembering how the run looks."""
+        await self._write(lambda db: ledger.forget_observation(db, run_path))
+
+    async def note(self, key: str, value: str | None) -> None:
+        """Keep one small text under a key; ``None`` removes it."""
+        await self._write(lambda db: ledger.note(db, key, value))
+
+    async def noted(self, key: str) -> str | None:
+        """The text under a key."""
+        return await self._read(lambda db: ledger.noted(db, key))
