@@ -1,0 +1,83 @@
+"""How long does exlab-sync take for a run, from enqueue to VERIFIED?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exlab_sync_tui import NASSyncClient
+
+EQUIPMENT = "BENCH_01"
+_POLL_SECONDS = 0.01
+_PATIENCE_SECONDS = 600
+
+
+def adopt(nas: Path) -> None:
+    """Make *nas* a destination: write its identity marker (``FORMATS.md`` §7)."""
+    marker = {"id": str(uuid.uuid4()), "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    (nas / ".exlab-destination.json").write_text(json.dumps(marker), encoding="utf-8")
+
+
+def place_of(run: Path, nas: Path) -> Path:
+    """Where the run lies on the destination once it is verified."""
+    return nas / EQUIPMENT / run.name
+
+
+def config(run: Path, nas: Path) -> dict[str, object]:
+    """A plain instrument whose folder has nothing in it but the run."""
+    return {
+        "equipment": [
+            {
+                "id": EQUIPMENT,
+                "label": "Benchmark",
+                "local_root": str(run.parent),
+                "nas_root": "//bench/lab",
+                "layout": "plain",
+                "completeness_signal": "quiescence",
+                "settle_seconds": 0,
+                "transport": {"type": "mount", "path": str(nas)},
+            }
+        ]
+    }
+
+
+async def to_verified(run: Path, nas: Path, state: Path) -> float:
+    """Seconds from enqueue to VERIFIED with an engine that is running already, as it does in a lab.
+
+    Raises ``RuntimeError`` with the engine's own words if the run fails or is blocked; ``TimeoutError`` in the end.
+    """
+    client = _client(config(run, nas), state)
+    await client.init()
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            start = time.perf_counter()
+            handle = await client.enqueue(run)
+            while (status := await client.status(run)) != "verified":
+                if status == "failed" or not handle.job_id:
+                    job = await client.store.job_of(str(run))
+                    raise RuntimeError(f"the run was not verified: {job.last_error if job else handle}")
+                await asyncio.sleep(_POLL_SECONDS)
+            return time.perf_counter() - start
+    finally:
+        await client.close()
+
+
+def _client(document: dict[str, object], state: Path) -> NASSyncClient:
+    # Imported here, so that the peers can be measured where the program cannot be imported.
+    from exlab_sync_tui import NASSyncClient, Settings  # noqa: PLC0415
+    from exlab_sync_tui.gate.validator import Validator  # noqa: PLC0415
+    from exlab_sync_tui.provenance.creation import CreationWriter  # noqa: PLC0415
+
+    return NASSyncClient(
+        config=Settings.model_validate(document),
+        queue_db=state / "queue.db",
+        validator=Validator(),
+        cache_creation=CreationWriter(),
+    )

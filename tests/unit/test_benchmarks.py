@@ -1,0 +1,132 @@
+"""Do the benchmarks measure what they say, and refuse a copy that is not whole?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.benchmarks import datasets, peers, report
+from tests.benchmarks.__main__ import main
+from tests.benchmarks.datasets import KIB, DataSet
+from tests.benchmarks.measure import OURS, Ours, Results, compare
+from tests.benchmarks.ours import adopt, place_of
+from tests.benchmarks.peers import Peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = DataSet("B", 6, 2 * KIB, 3)
+CP = Peer("cp", "sha256sum")
+
+
+def copy_by_hand(run: Path, nas: Path) -> None:
+    assert (nas / ".exlab-destination.json").exists()
+    final = place_of(run, nas)
+    shutil.copytree(run, final)
+    (final / ".exlab-wizard").mkdir()
+    (final / ".exlab-wizard/receipt.json").touch()
+
+
+async def good(run: Path, nas: Path, state: Path) -> float:
+    copy_by_hand(run, nas)
+    return 0.5
+
+
+async def careless(run: Path, nas: Path, state: Path) -> float:
+    await good(run, nas, state)
+    next(place_of(run, nas).rglob("*.raw")).write_bytes(b"x" * 2 * KIB)
+    return 0.5
+
+
+async def forgetful(run: Path, nas: Path, state: Path) -> float:
+    await good(run, nas, state)
+    next(place_of(run, nas).rglob("*.raw")).unlink()
+    return 0.5
+
+
+def measured(**seconds: list[float]) -> Results:
+    results = Results()
+    results.seconds["A"].update({OURS: seconds["ours"], CP.name: seconds["theirs"]})
+    return results
+
+
+def test_a_data_set_has_the_files_it_names_and_is_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        datasets.make(SMALL, tmp_path / name)
+    files = sorted((tmp_path / "one").rglob("*.raw"))
+    assert len(files) == SMALL.files
+    assert len({file.parent for file in files}) == SMALL.folders
+    assert all(file.stat().st_size == SMALL.size for file in files)
+    contents = [file.read_bytes() for file in files]
+    assert contents == [file.read_bytes() for file in sorted((tmp_path / "two").rglob("*.raw"))]
+    assert len(set(contents)) == SMALL.files
+
+
+def test_the_full_sets_are_those_of_the_targets() -> None:
+    assert [data.title for data in datasets.FULL] == ["A: 1 x 2,048 MiB", "B: 20,000 x 16 KiB", "C: 200 x 10 MiB"]
+
+
+def test_ours_and_theirs_take_turns_and_every_round_counts() -> None:
+    said: list[str] = []
+    results = compare([SMALL], [CP], Ours(good, adopt, place_of), rounds=2, say=said.append)
+    assert results.seconds["B"][OURS] == [0.5, 0.5]
+    assert len(results.seconds["B"][CP.name]) == len(said) == 2
+    assert results.skipped == []
+
+
+@pytest.mark.parametrize("work", [careless, forgetful])
+def test_a_copy_that_differs_is_refused(work: object) -> None:
+    with pytest.raises(RuntimeError, match="exlab-sync left a copy that differs"):
+        compare([SMALL], [], Ours(work, adopt, place_of), rounds=1, say=print)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("peer", peers.MOUNT, ids=lambda peer: peer.name)
+def test_every_peer_that_is_installed_copies_and_checks(peer: Peer) -> None:
+    results = compare([SMALL], [peer], None, rounds=1, say=print)
+    assert (len(results.seconds["B"][peer.name]) == 1) != (len(results.skipped) == 2)
+
+
+def test_a_tool_that_is_missing_is_said_and_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    results = compare([SMALL], [Peer("rclone", "rclone")], None, rounds=1, say=print)
+    assert results.skipped[0] == "rclone copy + rclone hashsum both sides: rclone not installed"
+    assert peers.versions() == {}
+
+
+def test_the_median_decides_whether_a_target_is_met() -> None:
+    results = measured(ours=[3.0, 1.0, 2.0], theirs=[10.0, 8.0, 9.0])
+    (verdict,) = report.verdicts(results)
+    assert (verdict.peer, verdict.data, verdict.target, verdict.met) == (CP.name, "A", 0.32, True)
+    assert verdict.ratio == pytest.approx(2 / 9)
+    assert not report.verdicts(measured(ours=[5.0], theirs=[9.0]))[0].met
+
+
+def test_the_table_shows_medians_ratios_targets_and_what_was_skipped() -> None:
+    results = measured(ours=[2.0], theirs=[9.0])
+    results.skipped.append("rclone: not installed")
+    text = report.table(results, datasets.FULL[:1], {"date": "2025-03-09"}, rounds=1)
+    for shown in ("date: 2025-03-09", "2.00", "9.00", "0.22 <= 0.32", "skipped rclone: not installed"):
+        assert shown in text
+
+
+def test_the_json_report_has_every_round_and_every_target() -> None:
+    document = report.as_json(measured(ours=[2.0], theirs=[9.0]), report.machine())
+    assert document["medians"] == {"A": {OURS: 2.0, CP.name: 9.0}}
+    assert [target["met"] for target in document["targets"]] == [True]  # type: ignore[attr-defined]
+    assert {"date", "processors", "flags"} <= set(document["about"])  # type: ignore[call-overload]
+
+
+def test_the_command_prints_json_and_succeeds_when_no_target_was_missed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(datasets, "QUICK", (SMALL,))
+    assert main(["--quick", "--json", "--rounds", "1", "--peers-only"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["seconds"]) == {"B"}
+
+
+def test_nothing_to_measure_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--sets", "X"])
