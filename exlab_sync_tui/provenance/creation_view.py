@@ -40,12 +40,12 @@ class Creation:
     created_by: str = ""
     level: str = "run"
     run_kind: str = "experimental"
-    template: Mapping[str, Any] = field(default=_NOTHING)
-    variables: Mapping[str, Any] = field(default=_NOTHING)
-    paths: Mapping[str, Any] = field(default=_NOTHING)
+    template: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    paths: Mapping[str, Any] = field(default_factory=dict)
     lims_project: Mapping[str, Any] | None = None
     plugins_applied: tuple[Any, ...] = ()
-    orchestrator: Mapping[str, Any] = field(default=_NOTHING)
+    orchestrator: Mapping[str, Any] = field(default_factory=dict)
     sync_status: str = "pending"
     validation_overrides: tuple[Mapping[str, Any], ...] = ()
     raw: dict[str, Any] = field(default_factory=dict)

@@ -68,6 +68,6 @@ def _document(data: bytes) -> dict[str, Any]:
     parsed = parse_object(data)
     if parsed.duplicates:
         raise ValueError(f"it has the key {safe_text(parsed.duplicates[0])!r} twice")
-    if not isinstance(parsed.document.get("history") or [], list):
+    if not isinstance(parsed.document.get("history"), list | None):
         raise ValueError("its history is not a list")  # noqa: TRY004  # the fault is in the file's content
     return parsed.document
