@@ -1,0 +1,323 @@
+"""What is a store that forgets? The ``JobStore`` in memory, for tests and for embedding; it acts as the file does."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Unpack
+
+from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
+from exlab_sync_tui.model.entry import FileRecord, FileTotals
+from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
+from exlab_sync_tui.queue.rows import EPOCH, folded, plain
+from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from exlab_sync_tui.model.hold import Hold, HoldScope
+    from exlab_sync_tui.queue.store import Debt, DebtKind, NewJob, Observation
+
+
+_RUNNING = JobFilter(frozenset({SyncJobState.RUNNING}))
+
+
+@dataclass(slots=True)
+class _Content:
+    jobs: dict[str, SyncJobRow] = field(default_factory=dict)
+    files: dict[str, dict[bytes, FileRecord]] = field(default_factory=dict)
+    holds: dict[tuple[bytes, str], Hold] = field(default_factory=dict)
+    history: list[HistoryEntry] = field(default_factory=list)
+    debts: dict[tuple[bytes, DebtKind], Debt] = field(default_factory=dict)
+    observations: dict[str, Observation] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """Keeps everything until the object is gone, over any number of ``close`` and ``open``."""
+
+    def __init__(self) -> None:
+        self._content = _Content()
+        self._is_open = False
+        self._store_id = str(uuid.uuid4())
+
+    @property
+    def store_id(self) -> str:
+        """A uuid4 made with the store."""
+        return self._store_id
+
+    @property
+    def _now(self) -> _Content:
+        if not self._is_open:
+            raise StoreError("The job store in memory is not open; open it first.")
+        return self._content
+
+    async def open(self) -> None:
+        """Open; what was there before is there again."""
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Close; a second call does nothing."""
+        self._is_open = False
+
+    async def enqueue(self, new: NewJob, *, at: datetime, who: str) -> tuple[SyncJobRow, bool]:
+        """Queue a run unless it has a job; the job, and whether it is new."""
+        known = await self.job_of(new.run_path)
+        if known is not None:
+            return known, False
+        job = SyncJobRow(
+            id=new.id,
+            run_path=new.run_path,
+            equipment_id=new.equipment_id,
+            state=SyncJobState.QUEUED,
+            enqueued_at=at,
+            nas_path=new.nas_path,
+            seq=len(self._now.jobs) + 1,
+            origin=new.origin,
+        )
+        self._now.jobs[job.id] = job
+        self._append(HistoryEntry(at, job.run_path, job.id, who, "queued", after=job.state.value))
+        return job, True
+
+    async def job(self, job_id: str) -> SyncJobRow | None:
+        """The job with this id."""
+        return self._now.jobs.get(job_id)
+
+    async def job_of(self, run_path: str) -> SyncJobRow | None:
+        """The job of a run."""
+        return next((job for job in self._now.jobs.values() if job.run_path == run_path), None)
+
+    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
+        """A page of jobs, oldest first."""
+        text = folded(wanted.text)
+        fitting = [
+            job
+            for job in self._now.jobs.values()
+            if job.seq > after_seq
+            and (not wanted.states or job.state in wanted.states)
+            and wanted.equipment_id in {"", job.equipment_id}
+            and text in folded(job.run_path)
+        ]
+        return fitting[:limit]
+
+    async def counts(self) -> dict[tuple[str, SyncJobState], int]:
+        """How many jobs each equipment has in each state; groups of none are left out."""
+        numbers: dict[tuple[str, SyncJobState], int] = {}
+        for job in self._now.jobs.values():
+            group = (job.equipment_id, job.state)
+            numbers[group] = numbers.get(group, 0) + 1
+        return numbers
+
+    async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:
+        """Take the oldest queued job that is due and not held, and make it running."""
+        for job in self._waiting(equipment_id):
+            if job.next_attempt_at is not None and job.next_attempt_at <= at:
+                self._now.jobs[job.id] = replace(job, next_attempt_at=None)
+        due = next((job for job in self._waiting(equipment_id) if job.next_attempt_at is None), None)
+        if due is None:
+            return None
+        running = replace(due, state=SyncJobState.RUNNING, started_at=at, last_attempt_at=at)
+        return self._keep(due, running, at, "engine", "started")
+
+    async def next_due(self, equipment_id: str) -> datetime | None:
+        """When the next queued job that is not held becomes due; 1970 if one is due already."""
+        return min((job.next_attempt_at or EPOCH for job in self._waiting(equipment_id)), default=None)
+
+    def _waiting(self, equipment_id: str) -> list[SyncJobRow]:
+        return [
+            job
+            for job in self._now.jobs.values()
+            if job.equipment_id == equipment_id and job.state is SyncJobState.QUEUED and not job.held
+        ]
+
+    async def move(
+        self,
+        job_id: str,
+        to: SyncJobState,
+        *,
+        at: datetime,
+        who: str,
+        what: str,
+        debts: Sequence[Debt] = (),
+        **changes: Unpack[JobChanges],
+    ) -> SyncJobRow:
+        """Make one legal transition. Unless *changes* say otherwise the job is then due now and not held."""
+        job = self._known(job_id)
+        if not is_legal(job.state, to):
+            raise IllegalTransitionError(
+                f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
+                "nothing was changed."
+            )
+        moved = self._changed(replace(job, state=to, next_attempt_at=None, held=False), changes)
+        self._keep(job, moved, at, who, what)
+        for debt in debts:
+            await self.owe(debt)
+        return moved
+
+    async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
+        """Change columns without changing the state."""
+        job = self._changed(self._known(job_id), changes)
+        self._now.jobs[job_id] = job
+        return job
+
+    async def running_to_queued(self, *, at: datetime, who: str, what: str) -> int:
+        """Queue again what was running when the last engine ended."""
+        running = await self.jobs(_RUNNING, limit=len(self._now.jobs))
+        for job in running:
+            queued = replace(job, state=SyncJobState.QUEUED, next_attempt_at=None, held=False)
+            self._keep(job, queued, at, who, what)
+        return len(running)
+
+    def _known(self, job_id: str) -> SyncJobRow:
+        if job_id not in self._now.jobs:
+            raise NotFoundError(f"There is no job {safe_text(job_id)}; `exlab-sync list` shows the known ones.")
+        return self._now.jobs[job_id]
+
+    @staticmethod
+    def _changed(job: SyncJobRow, changes: JobChanges) -> SyncJobRow:
+        if strange := changes.keys() - JobChanges.__annotations__.keys():
+            raise TypeError(f"a job has no changeable column {', '.join(sorted(strange))}")
+        job = replace(job, **changes)
+        return job if job.last_error is None else replace(job, last_error=plain(job.last_error))
+
+    def _keep(self, before: SyncJobRow, after: SyncJobRow, at: datetime, who: str, what: str) -> SyncJobRow:
+        self._now.jobs[after.id] = after
+        self._append(HistoryEntry(at, after.run_path, after.id, who, what, before.state.value, after.state.value))
+        return after
+
+    async def put_files(self, job_id: str, records: Sequence[FileRecord]) -> None:
+        """Insert or replace file records. Raises ``NotFoundError``."""
+        self._known(job_id)
+        self._files(job_id).update((os.fsencode(record.rel), record) for record in records)
+
+    def _files(self, job_id: str) -> dict[bytes, FileRecord]:
+        return self._now.files.setdefault(job_id, {})
+
+    async def files(
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
+    ) -> list[FileRecord]:
+        """A page of file records in the order of their path bytes."""
+        place = os.fsencode(after)
+        behind = [record for rel, record in sorted(self._files(job_id).items()) if rel > place]
+        if wanted is FilesWanted.UNPROVEN:
+            behind = [record for record in behind if not record.proven]
+        elif wanted is FilesWanted.UNPUBLISHED:
+            behind = [record for record in behind if not record.published]
+        return behind[:limit]
+
+    async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Mark the records of these paths, or all, as published."""
+        records = self._files(job_id)
+        for rel in records.keys() & (records if rels is None else {os.fsencode(rel) for rel in rels}):
+            records[rel] = replace(records[rel], published=True)
+
+    async def drop_files(self, job_id: str, rels: Sequence[str] | None = None) -> None:
+        """Forget the records of these paths, or of all."""
+        records = self._files(job_id)
+        for rel in list(records) if rels is None else [os.fsencode(rel) for rel in rels]:
+            records.pop(rel, None)
+
+    async def file_totals(self, job_id: str) -> FileTotals:
+        """Counts and bytes of the job's records."""
+        records = self._files(job_id).values()
+        proven = [record for record in records if record.proven]
+        return FileTotals(
+            len(records), sum(record.size for record in records), len(proven), sum(record.size for record in proven)
+        )
+
+    async def set_hold(self, hold: Hold) -> bool:
+        """Lay or renew a hold; ``False`` if it says nothing new."""
+        hold = replace(hold, sentence=plain(hold.sentence), next_step=plain(hold.next_step))
+        before = await self.hold(hold.scope, hold.key)
+        same_kind = before is not None and before.kind is hold.kind
+        if before is not None and same_kind:
+            hold = replace(hold, since=before.since)
+        self._now.holds[os.fsencode(hold.key), hold.scope.value] = hold
+        return not (before is not None and same_kind and before.sentence == hold.sentence)
+
+    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """Remove the hold; the one that was there."""
+        return self._now.holds.pop((os.fsencode(key), scope.value), None)
+
+    async def hold(self, scope: HoldScope, key: str) -> Hold | None:
+        """The hold on one run, equipment or destination."""
+        return self._now.holds.get((os.fsencode(key), scope.value))
+
+    async def holds(self, *, equipment_id: str = "", after_key: str = "", limit: int = 500) -> list[Hold]:
+        """A page of holds ordered by the bytes of their keys; holds of one key are never parted."""
+        place = os.fsencode(after_key)
+        fitting = [
+            hold
+            for (key, _), hold in sorted(self._now.holds.items(), key=lambda item: item[0])
+            if key > place and equipment_id in {"", hold.equipment_id}
+        ]
+        rest = [hold for hold in fitting[limit:] if hold.key == fitting[limit - 1].key]
+        return fitting[:limit] + rest
+
+    async def release(self, equipment_ids: Sequence[str], *, run_path: str = "") -> int:
+        """Un-hold the held queued jobs of these equipments, or only that of *run_path*, due at once."""
+        held = [
+            job
+            for job in self._now.jobs.values()
+            if job.held
+            and job.state is SyncJobState.QUEUED
+            and (job.run_path == run_path if run_path else job.equipment_id in equipment_ids)
+        ]
+        for job in held:
+            self._now.jobs[job.id] = replace(job, held=False, next_attempt_at=None)
+        return len(held)
+
+    async def record(self, entry: HistoryEntry) -> None:
+        """Append a line to the history."""
+        self._append(entry)
+
+    def _append(self, entry: HistoryEntry) -> None:
+        seq = len(self._now.history) + 1
+        self._now.history.append(replace(entry, who=plain(entry.who), what=plain(entry.what), seq=seq))
+
+    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
+        """A page of a run's story, oldest first."""
+        return [entry for entry in self._now.history[after_seq:] if entry.run_path == run_path][:limit]
+
+    async def debts(self, run_path: str = "") -> list[Debt]:
+        """What is owed, oldest first."""
+        owed = [debt for debt in self._now.debts.values() if run_path in {"", debt.run_path}]
+        return sorted(owed, key=lambda debt: (debt.since, os.fsencode(debt.run_path), debt.kind))
+
+    async def owe(self, debt: Debt) -> None:
+        """Remember an owed write."""
+        kept = replace(debt, last_error=plain(debt.last_error))
+        self._now.debts[os.fsencode(debt.run_path), debt.kind] = kept
+
+    async def paid(self, debt: Debt) -> None:
+        """Forget *debt*, unless a newer value has replaced it."""
+        key = os.fsencode(debt.run_path), debt.kind
+        owed = self._now.debts.get(key)
+        if owed is not None and (owed.value, owed.since) == (debt.value, debt.since):
+            del self._now.debts[key]
+
+    async def observation(self, run_path: str) -> Observation | None:
+        """How the run looked last time."""
+        return self._now.observations.get(run_path)
+
+    async def observe(self, observation: Observation) -> None:
+        """Remember how the run looks."""
+        self._now.observations[observation.run_path] = observation
+
+    async def forget_observation(self, run_path: str) -> None:
+        """Stop remembering how the run looks."""
+        self._now.observations.pop(run_path, None)
+
+    async def note(self, key: str, value: str | None) -> None:
+        """Keep one small text under a key; ``None`` removes it."""
+        if value is None:
+            self._now.notes.pop(key, None)
+        else:
+            self._now.notes[key] = value
+
+    async def noted(self, key: str) -> str | None:
+        """The text under a key."""
+        return self._now.notes.get(key)
