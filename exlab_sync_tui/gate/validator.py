@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from exlab_sync_tui.tree.walk import walk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from exlab_sync_tui.model.entry import Entry
     from exlab_sync_tui.model.run import RunFolder
@@ -172,7 +174,7 @@ class Examination:
             self._object(self._orphans(), ".", _SEGMENT)
         if self._creation is not None:
             self._object(lims_objections(self._creation), f"{CACHE_FOLDER}/{CREATION_NAME}", OffendingKind.FILE_CONTENT)
-        if self._is_exlab or (self._run.cache / README_FIELDS).exists():
+        if self._is_exlab or _is_file(self._run.cache / README_FIELDS):
             fields = readme_objections(self._run.cache, self._options.required_readme_fields)
             self._object(fields, f"{CACHE_FOLDER}/{README_FIELDS}", OffendingKind.FILE_CONTENT)
 
@@ -183,7 +185,7 @@ class Examination:
             )
         if self._run.project:
             project = self._run.path.parents[len(self._run.below.parts) - 2]
-            if not (project / CACHE_FOLDER / CREATION_NAME).is_file():
+            if not _is_file(project / CACHE_FOLDER / CREATION_NAME):
                 yield Objection(Rule.ORPHAN, "", f"the project folder has no {CREATION_NAME}")
 
     def _is_scanned(self, name: str, size: int) -> bool:
@@ -232,6 +234,11 @@ _SEGMENT = OffendingKind.DIRECTORY_SEGMENT
 def _source_path(creation: Creation) -> str | None:
     source = creation.template.get("source_path")
     return source if isinstance(source, str) else None
+
+
+def _is_file(path: Path) -> bool:
+    """A soft rule asks: where we may not look, there is nothing, and nothing is raised."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises where it may not look
 
 
 def _place(finding: Finding) -> tuple[bool, str, str, str, str, str]:

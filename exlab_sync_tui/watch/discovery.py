@@ -37,8 +37,13 @@ def discover(equipment: EquipmentFolder, problem: Problem) -> Iterator[RunFolder
     """
     root = os.path.realpath(equipment.root)
     found = _exlab(root, problem) if equipment.layout is Layout.EXLAB else _plain(root, equipment.run_pattern, problem)
+    containers: dict[str, tuple[Path, PurePosixPath]] = {}
     for _, below in sorted(_with_times(root, found, problem)):
-        yield RunFolder(Path(root, below), equipment, PurePosixPath(below))
+        container, _, name = below.rpartition("/")
+        if container not in containers:
+            containers[container] = Path(root, container), PurePosixPath(container)
+        path, place = containers[container]
+        yield RunFolder(path / name, equipment, place / name)
 
 
 def locate(path: Path, equipments: Sequence[EquipmentFolder]) -> RunFolder:
@@ -181,7 +186,7 @@ def _tell_if_outside(root: str, link: os.DirEntry[str], problem: Problem) -> Non
 def _with_times(root: str, found: Iterator[str], problem: Problem) -> Iterator[tuple[int, str]]:
     for below in found:
         try:
-            yield Path(root, below).lstat().st_mtime_ns, below
+            yield os.lstat(f"{root}/{below}").st_mtime_ns, below
         except FileNotFoundError:
             continue
         except OSError as error:
