@@ -25,6 +25,10 @@ from exlab_sync_tui.demo.lab import (
     run_files,
     write_run,
 )
+from exlab_sync_tui.gate.validator import Validator
+from exlab_sync_tui.model.run import EquipmentFolder, Layout
+from exlab_sync_tui.settings import Settings
+from exlab_sync_tui.watch.discovery import discover, locate
 
 
 @pytest.fixture
@@ -158,3 +162,26 @@ def test_runs_lie_where_the_config_says_that_instruments_write(lab: SampleLab) -
     for run in lab.runs:
         below = run.path.relative_to(roots[run.instrument])
         assert run.nas_path == f"{run.instrument}/{below.as_posix()}"
+
+
+def test_the_gate_agrees_with_the_plan(lab: SampleLab) -> None:
+    settings = Settings.model_validate(lab.config)
+    folders = [
+        EquipmentFolder(
+            item.id,
+            Path(item.local_root) / item.id if item.layout is Layout.EXLAB else Path(item.local_root),
+            item.layout,
+            item.run_pattern,
+        )
+        for item in settings.equipment
+    ]
+    for run in lab.runs:
+        verdict = Validator().judge(locate(run.path, folders), at=run.at)
+        assert bool(verdict.blocking) == (run.expected is Expected.BLOCKED), verdict.blocking
+
+
+def test_every_run_is_found_where_runs_lie(lab: SampleLab) -> None:
+    reader = EquipmentFolder("READER_01", lab.root / "plates", Layout.PLAIN, "*_plate_*")
+    confocal = EquipmentFolder("CONFOCAL_01", lab.root / "data/CONFOCAL_01", Layout.EXLAB)
+    found = {str(run.path) for folder in (reader, confocal) for run in discover(folder, pytest.fail)}
+    assert found == {str(run.path) for run in lab.runs if run.instrument is not Instrument.SEQUENCER}
