@@ -8,8 +8,9 @@ import os
 import stat
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui.errors import StoppedError, TransportError, TransportErrorKind
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 BUFFER = 1 << 20
 """Bytes read at once: large enough that ``hashlib`` works without the interpreter lock most of the time."""
 
+_SMALL = 256 << 10
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
 _LOCKED = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY, errno.EAGAIN, errno.EDEADLK})
@@ -102,6 +104,7 @@ def hash_tree(
     Closing the iterator stops the threads within one buffer.
     """
     closed = Event()
+    one_at_a_time = Lock()  # threads that read small files only fight over the interpreter lock
 
     def stopped() -> bool:
         return closed.is_set() or (cancelled is not None and cancelled())
@@ -111,7 +114,7 @@ def hash_tree(
             hasher = TreeHasher(root, cancelled=stopped)
         except OSError as error:
             raise source_error(error, str(root)) from error
-        with hasher:
+        with hasher, one_at_a_time if _is_small(batch) else nullcontext():
             return [hasher.hash(record) for record in batch]
 
     pending: deque[Future[list[FileRecord]]] = deque()
@@ -151,6 +154,10 @@ def _hold_still(record: FileRecord, info: os.stat_result) -> os.stat_result:
 def _changed(record: FileRecord) -> TransportError:
     said = f"{safe_text(record.rel)} changed after it was listed; the run is looked at again."
     return TransportError(said, TransportErrorKind.CHANGED)
+
+
+def _is_small(batch: list[FileRecord]) -> bool:
+    return sum(record.size for record in batch) < len(batch) * _SMALL
 
 
 def _batches(records: Iterable[FileRecord]) -> Iterator[list[FileRecord]]:

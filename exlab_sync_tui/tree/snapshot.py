@@ -87,7 +87,7 @@ class Fingerprint:
         if not entry.litter:
             time = 0 if entry.kind is EntryKind.FOLDER else entry.mtime_ns
             # NUL cannot stand in a name, so no two trees give the same text
-            line = f"{entry.rel}\0{entry.kind}\0{entry.size}\0{time}\0{entry.target}\0"
+            line = "\0".join((entry.rel, entry.kind, str(entry.size), str(time), entry.target, ""))
             self._digest.update(os.fsencode(line))
 
     def value(self) -> str:
