@@ -29,12 +29,15 @@ _NAMED = 3
 
 
 class AssembledWay:
-    """Sends through a ``Transport`` into ``.exlab-incoming`` and publishes by renaming."""
+    """Sends through a ``Transport`` into ``.exlab-incoming`` and publishes by one rename.
 
-    publish_word = "renamed"
+    Where the destination cannot rename folders, or the config asks for *direct*, files are moved one by one from there
+    into the final folder, the papers last (``FORMATS.md`` §7).
+    """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, direct: bool = False) -> None:
         self._transport = transport
+        self._direct = direct
 
     async def state(self) -> DestinationState | None:
         """Whether the destination is there, which one it is, and how much room it has."""
@@ -65,7 +68,7 @@ class AssembledWay:
     async def prove(self, trip: Trip) -> VerifyResult:
         """Compare the assembly with the records; digests that an earlier engine got are asked for again."""
         await self._prove_again(trip)
-        if trip.job.round is Round.ADDITIONS and trip.job.publishing:
+        if trip.job.publishing and await self._goes_file_by_file(trip):
             await self._recognise_moved(trip)
         result = await self._compare(trip)
         if result.extra:
@@ -73,10 +76,17 @@ class AssembledWay:
             result = await self._compare(trip)
         return result
 
+    async def manner(self) -> str:
+        """``renamed`` or ``direct``, for the receipt."""
+        if self._direct:
+            return "direct"
+        state = await self._transport.probe()
+        return "renamed" if state.capabilities.renames_folders else "direct"
+
     async def publish(self, trip: Trip, papers: Papers) -> None:
-        """Write the papers beside the data, read them back, then rename; additions go in file by file."""
-        if trip.job.round is Round.ADDITIONS:
-            await self._publish_additions(trip, papers)
+        """Write the papers beside the data, read them back, then rename; or file by file, the papers last."""
+        if await self._goes_file_by_file(trip):
+            await self._publish_file_by_file(trip, papers)
             return
         await self._transport.make_folders(trip.assembly, trip.inventory.empty_folders)
         await self._write_papers(trip.assembly, papers.first_to_last)
@@ -86,10 +96,14 @@ class AssembledWay:
         """Remove our incoming folder."""
         await self._transport.remove_incoming(trip.incoming, trip.owner)
 
+    async def _goes_file_by_file(self, trip: Trip) -> bool:
+        return trip.job.round is Round.ADDITIONS or await self.manner() == "direct"
+
     async def _refuse_foreign(self, trip: Trip) -> None:
         final = await self.look_at_final(trip)
         expected = Final.OURS if trip.job.round is Round.ADDITIONS else Final.ABSENT
-        if final.what is expected:
+        half_direct = final.what is Final.FOREIGN and trip.job.publishing and await self.manner() == "direct"
+        if final.what is expected or half_direct:
             return
         place = f"{self._transport.title}/{trip.job.nas_path}"
         if final.what is Final.ABSENT:
@@ -97,9 +111,14 @@ class AssembledWay:
                 f"{place} is gone although it was published; nothing was sent. If that was on purpose, forget the run.",
                 TransportErrorKind.CONFLICT,
             )
+        what = (
+            "this run as it was sent earlier"
+            if final.what is Final.OURS
+            else "something that this run did not put there"
+        )
         raise TransportError(
-            f"{place} already holds something that this run did not put there; nothing was sent and nothing there was"
-            " touched. Move it away on the NAS and retry.",
+            f"{place} already holds {what}; nothing was sent and nothing there was touched. Move it away on the NAS,"
+            " then retry.",
             TransportErrorKind.CONFLICT,
         )
 
@@ -158,7 +177,7 @@ class AssembledWay:
                 moved = [record for record in checked if record.proven]
                 await trip.parts.store.mark_published(trip.job.id, [record.rel for record in moved])
 
-    async def _publish_additions(self, trip: Trip, papers: Papers) -> None:
+    async def _publish_file_by_file(self, trip: Trip, papers: Papers) -> None:
         async for page in trip.pages(FilesWanted.UNPUBLISHED):
             for record in page:
                 await self._transport.publish_file(trip.assembly, trip.job.nas_path, record.rel)

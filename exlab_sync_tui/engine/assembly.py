@@ -167,7 +167,8 @@ class _Wiring:
 
     def _lane(self, one: Instrument, intake: Intake, bookkeeper: Bookkeeper, slots: asyncio.Semaphore) -> Lane:
         breaker = self._breaker(one.destination)
-        journey = Journey(self._parts, one, _way_of(one.destination), breaker)
+        direct = self._plan.settings.sync.publish == "direct"
+        journey = Journey(self._parts, one, _way_of(one.destination, direct=direct), breaker)
         setback = Setback(self._parts, one, breaker, intake)
         return Lane(
             self._parts,
@@ -224,7 +225,7 @@ class _Wiring:
                 " Mount the share and set transport type mount."
             )
         )
-        root = getattr(block, "remote_path", None) or getattr(block, "rclone_remote_path", "")
+        root = str(getattr(block, "remote_path", None) or getattr(block, "rclone_remote_path", ""))
         where = getattr(block, "ssh_target", None) or getattr(block, "rclone_remote", "")
         title = f"{where}:{root}"
         return Destination(f"{block.type}:{title}", title, root, item.id, injected, rate, self._off() or unready)
@@ -286,11 +287,11 @@ def tool_version() -> str:
         return "exlab-sync"
 
 
-def _way_of(destination: Destination) -> Way:
+def _way_of(destination: Destination, *, direct: bool) -> Way:
     """Injected callables win; else the configured transport."""
     injected = destination.injected
     if injected.push is not None:
         return BlackBoxWay(injected.push, injected.hashsum, destination.transport, destination.rate, destination.title)
     if destination.transport is None:
         raise RefusedError(destination.unready)
-    return AssembledWay(destination.transport)
+    return AssembledWay(destination.transport, direct=direct)

@@ -31,8 +31,6 @@ _HEX_DIGITS = 64
 class BlackBoxWay:
     """Sends with the injected push callable; digests come from the injected one, else from the configured transport."""
 
-    publish_word = "direct"
-
     def __init__(
         self,
         push: PushCallable,
@@ -73,6 +71,10 @@ class BlackBoxWay:
         extra = tuple(sorted(rel for rel in far if rel not in known and not rel.startswith(f"{CACHE_FOLDER}/")))
         result = await trip.parts.verifier.compare(trip.pages(FilesWanted.ALL), _listing(trip, far))
         return replace(result, extra=extra)
+
+    async def manner(self) -> str:
+        """Always ``direct``."""
+        return "direct"
 
     async def publish(self, trip: Trip, papers: Papers) -> None:
         """Nothing: what the callable sent is in its place already, and the receipt says ``direct``."""

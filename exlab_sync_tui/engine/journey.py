@@ -131,7 +131,7 @@ class Journey:
         self._refuse_unproven(result)
         trip.progress.phase = Phase.PUBLISHING
         now = self._parts.now()
-        papers = await draw_up(trip, result, publish=self._way.publish_word, at=now)
+        papers = await draw_up(trip, result, publish=await self._way.manner(), at=now)
         await asyncio.to_thread(keep_copy, self._parts.records_folder, trip.job.id, papers)
         trip.job = await self._parts.store.amend(
             trip.job.id,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.journey import RunBlocked
 from exlab_sync_tui.errors import ExlabSyncError, StoreError, TransportError, TransportErrorKind
+from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.queue.store import JobFilter
 from exlab_sync_tui.text import safe_text
@@ -78,6 +79,7 @@ class Lane:
             if not self._wake.is_set():
                 self._idle.set()
                 await self._rest()
+                self._idle.clear()
 
     async def _take_up_unverified(self) -> None:
         """Jobs that an earlier engine had sent: verification alone is repeated (``FORMATS.md`` §6)."""
@@ -94,6 +96,7 @@ class Lane:
             job = await self._parts.store.claim(self._instrument.id, at=self._parts.now())
             if job is None:
                 return False
+            await self._parts.holds.lift(HoldScope.RUN, job.run_path, "Tried again now.")
             await self._walk(job)
         return True
 

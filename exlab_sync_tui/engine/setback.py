@@ -11,7 +11,7 @@ from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
-from exlab_sync_tui.queue.retry import decide
+from exlab_sync_tui.queue.retry import Phase, decide
 from exlab_sync_tui.queue.store import Debt, DebtKind, JobFilter
 from exlab_sync_tui.text import duration
 
@@ -41,7 +41,12 @@ class Setback:
             return
         away = error.error_kind in _MAY_BE_AWAY and await self._breaker.is_away()
         decision = decide(
-            error.error_kind, attempts=job.attempts, resent=job.resent, moved_forward=moved_forward, away=away
+            error.error_kind,
+            attempts=job.attempts,
+            resent=job.resent,
+            moved_forward=moved_forward,
+            away=away,
+            phase=Phase.VERIFY if job.state is SyncJobState.AWAITING_VERIFY else Phase.PUSH,
         )
         job = await self._move(job, decision, error)
         if decision.scope is HoldScope.DESTINATION and decision.hold is not None:
@@ -78,7 +83,7 @@ class Setback:
             resent=decision.resent,
             last_error=f"{error.error_kind.value}: {error}",
             next_attempt_at=now + timedelta(seconds=wait) if wait else None,
-            held=decision.hold is not None and decision.scope is HoldScope.RUN and not failed and not wait,
+            held=decision.held,
         )
 
     async def _hold_run(self, job: SyncJobRow, decision: Decision, error: TransportError) -> None:

@@ -99,7 +99,6 @@ class Way(Protocol):
         """Remove what the assembly has left."""
         ...
 
-    @property
-    def publish_word(self) -> str:
+    async def manner(self) -> str:
         """``renamed`` or ``direct``, for the receipt."""
         ...
