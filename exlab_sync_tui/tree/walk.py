@@ -35,13 +35,13 @@ class _Level:
 
 
 def walk(
-    root: Path,
+    root: Path | Folder,
     *,
     litter: Sequence[str] = (),
     keep_cache: bool = False,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Entry]:
-    """Yield everything below *root*, sorted by the bytes of ``Entry.rel``; links are not followed.
+    """Yield everything below *root* (a path or an open folder), sorted by the bytes of ``rel``; links not followed.
 
     A folder is ``empty`` if nothing but litter files lies in it.
 
@@ -51,7 +51,7 @@ def walk(
     gone or cannot be read, and ``StoppedError`` once *cancelled* says so: a walk that ends early must not look whole.
     """
     is_litter = litter_test(litter)
-    top = Folder.root(root)
+    top = root.duplicate() if isinstance(root, Folder) else Folder.root(root)
     levels: list[_Level] = []
     countdown = 1
     try:
