@@ -6,6 +6,7 @@ import ctypes
 import errno
 import functools
 import os
+import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -111,6 +112,8 @@ def _lock(fd: int) -> None:
 _AT_FDCWD = -100 if sys.platform == "linux" else -2
 _RENAME_NEW = 1 if sys.platform == "linux" else 4  # RENAME_NOREPLACE, RENAME_EXCL
 _NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_NO_LINKS = _NOT_OFFERED | {errno.EPERM, errno.EMLINK}
+_IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
 _WRITE_OUT = 2  # SYNC_FILE_RANGE_WRITE
 _FULL_FSYNC = 51  # F_FULLFSYNC: fsync(2) on macOS stops at the drive's own cache
 _SYNCFS_REPORTS_SINCE = (5, 8)
@@ -134,7 +137,8 @@ def rename_new(old: str, new: str, *, old_dir: int | None = None, new_dir: int |
     """Rename without replacing anything; names are looked up in the folders given as descriptors.
 
     Raises ``FileExistsError`` if something lies at *new*, be it an empty folder. Where the file system has no such call
-    (NFS), *new* is looked for first; what remains is that an **empty** folder made in that moment would be replaced.
+    (NFS), a file is linked and unlinked, and for a folder *new* is looked for first; what remains is that an **empty**
+    folder made in that moment would be replaced.
     """
     try:
         if sys.platform == "win32":
@@ -150,13 +154,22 @@ def rename_new(old: str, new: str, *, old_dir: int | None = None, new_dir: int |
 
 
 def _rename_if_absent(old: str, new: str, old_dir: int | None, new_dir: int | None) -> None:
+    if stat.S_ISREG(os.stat(old, dir_fd=old_dir, follow_symlinks=False).st_mode):
+        try:
+            os.link(old, new, src_dir_fd=old_dir, dst_dir_fd=new_dir, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            os.unlink(old, dir_fd=old_dir)
+            return
     try:
         os.stat(new, dir_fd=new_dir, follow_symlinks=False)
     except FileNotFoundError:
         try:
             os.rename(old, new, src_dir_fd=old_dir, dst_dir_fd=new_dir)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR):
+            if error.errno not in _IN_THE_WAY:
                 raise
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
         return
@@ -217,6 +230,12 @@ def open_past_cache(path: str, dir_fd: int | None = None) -> int:
     if sys.platform == "win32" or not hasattr(os, "O_DIRECT"):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
     return os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
+
+
+def read_plainly(fd: int) -> None:
+    """Make an open file read through the cache again."""
+    if sys.platform == "linux":
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
 
 
 def drop_cached(fd: int, offset: int, length: int) -> bool:
