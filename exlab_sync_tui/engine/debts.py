@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.papers import MANIFEST_NAME, RECEIPT_NAME
-from exlab_sync_tui.errors import CreationError, OrphanRunError
+from exlab_sync_tui.errors import CreationError, IngestError, OrphanRunError
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.provenance.ingest import append_transition
+from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import Debt, DebtKind
 
 if TYPE_CHECKING:
@@ -42,19 +44,34 @@ class Bookkeeper:
             return ""
         try:
             if debt.kind is DebtKind.SYNC_STATUS:
-                self._parts.creation.set_sync_status(run, debt.value)
+                self._write_status(run, debt)
             else:
-                self._write_records(run, debt.value)
+                self._write_records(run, debt)
         except OrphanRunError:
             return ""
-        except (OSError, CreationError) as error:
+        except (OSError, CreationError, IngestError) as error:
             return str(error)
         return ""
 
-    def _write_records(self, run: Path, job_id: str) -> None:
-        kept = self._parts.records_folder / job_id
+    def _write_status(self, run: Path, debt: Debt) -> None:
+        self._parts.creation.set_sync_status(run, debt.value)
+        if debt.value == "pending":
+            self._append_transition(run, "sync_queued", debt, {})
+
+    def _write_records(self, run: Path, debt: Debt) -> None:
+        kept = self._parts.records_folder / debt.value
         for name in (MANIFEST_NAME, RECEIPT_NAME):
             write_atomic(run / CACHE_FOLDER / name, (kept / name).read_bytes())
+        receipt = parse_receipt((kept / RECEIPT_NAME).read_bytes())
+        far = {
+            "nas_path": receipt.destination_path if receipt else "",
+            "checksum_file": f"{CACHE_FOLDER}/{MANIFEST_NAME}",
+        }
+        self._append_transition(run, "sync_verified", debt, far)
+
+    def _append_transition(self, run: Path, state: str, debt: Debt, details: dict[str, str]) -> None:
+        """Staging PCs keep an ``ingest.json``; our transitions are appended where there is one (``FORMATS.md`` §3)."""
+        append_transition(run, state, at=debt.since, host=self._parts.identities.host, details=details)
 
 
 def _with_reason(debt: Debt, reason: str) -> Debt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.freeze import compare
 from exlab_sync_tui.engine.places import place_of
+from exlab_sync_tui.errors import CreationDuplicateKeysError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import Round, SyncHandleState, SyncJobHandle, SyncJobState
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder
+    from exlab_sync_tui.provenance.creation import Creation
 
 _PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 
@@ -34,7 +36,7 @@ class Intake:
     async def enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
         """Queue the run, or say what blocks it. Raises ``OrphanRunError``, ``CreationError``, ``OSError``."""
         if run.equipment.layout is Layout.EXLAB:
-            await asyncio.to_thread(read_creation, run.path)
+            refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
         run_path = str(run.path)
         job = await self._parts.store.job_of(run_path)
         synced = job is not None and job.state in _PUBLISHED | {SyncJobState.CLEANED}
@@ -121,3 +123,12 @@ class Intake:
 
     def _say_queued(self, run: RunFolder, job: SyncJobRow, what: str) -> None:
         self._parts.bus.say(EventKind.RUN_QUEUED, f"{run.equipment_id} {run.below}: {what}.", job=job)
+
+
+def refuse_duplicates(creation: Creation, run: RunFolder) -> None:
+    """A file with duplicate keys can never be written (``FORMATS.md`` §2), so its run is refused at the door."""
+    if creation.duplicate_keys:
+        named = ", ".join(safe_text(key) for key in creation.duplicate_keys)
+        raise CreationDuplicateKeysError(
+            f"creation.json of {safe_text(run.path)} has a key twice ({named}), so it cannot be written; repair it."
+        )
