@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class VerifyResult:
     """The outcome of a verification (``FORMATS.md`` §10). Paths are relative to the run.
 
-    ``manifest`` maps path to SHA-256 (hex) where the caller asked for it; ``evidence`` is the weakest rung; ``error_kind``
-    is set when the comparison could not be made at all.
+    ``manifest`` maps path to SHA-256 (hex) where the caller asked for it. ``evidence`` is the weakest rung met.
+    ``error_kind`` is set when the comparison could not be made at all.
     """
 
     ok: bool
