@@ -26,16 +26,21 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
+def damaged(path: Path, words: str) -> StoreDamagedError:
+    """The sentence for a store that cannot be trusted."""
+    return StoreDamagedError(
+        f"The job store {safe_text(path)} is damaged ({safe_text(words)}) and was left untouched; "
+        "set it aside under another name and start again: it is rebuilt from the run folders."
+    )
+
+
 def explain(path: Path, error: sqlite3.Error) -> StoreError:
     """The sentence for an error of SQLite. The low byte of an extended code is the primary one (sqlite.org/rescode)."""
     where = f"The job store {safe_text(path)}"
     words = safe_text(error)
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _DAMAGED:
-        return StoreDamagedError(
-            f"{where} is damaged ({words}) and was left untouched; "
-            "set it aside under another name and start again: it is rebuilt from the run folders."
-        )
+        return damaged(path, words)
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"{where} cannot grow: the disk is full; make room on it, nothing was lost.")
     if code in _BUSY:
@@ -68,7 +73,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """A connection whose commits survive a power cut. Raises ``StoreError`` where write-ahead logging is impossible."""
     db = connect(path, read_only=False)
     try:
-        _log_ahead(db, path)
+        log_ahead(db, path)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL_BYTES}")
@@ -78,7 +83,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _log_ahead(db: sqlite3.Connection, path: Path) -> None:
+def log_ahead(db: sqlite3.Connection, path: Path) -> None:
+    """Switch to write-ahead logging. Raises ``StoreError`` where that is impossible."""
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from exlab_sync_tui.queue.skipping import Skips
     from exlab_sync_tui.queue.store import Debt
 
-CLAIM_SQL = f"SELECT {JOB_COLUMNS} FROM jobs WHERE equipment_id = ? AND ready = 1 ORDER BY seq"
-PROMOTE_SQL = "UPDATE jobs SET ready = 1, due_us = NULL, next_attempt_at = NULL WHERE equipment_id = ? AND due_us <= ?"
-NEXT_DUE_SQL = "SELECT min(due_us) FROM jobs WHERE equipment_id = ? AND due_us IS NOT NULL"
-RELEASE_SQL = (
-    "UPDATE jobs SET held = 0, ready = 1, due_us = NULL, next_attempt_at = NULL WHERE held = 1 AND state = 'queued'"
+CLAIM_SQL = f"SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_ready WHERE equipment_id = ? AND ready = 1 ORDER BY seq"
+PROMOTE_SQL = (
+    "UPDATE jobs INDEXED BY jobs_waiting SET ready = 1, due_us = NULL, next_attempt_at = NULL"
+    " WHERE equipment_id = ? AND due_us <= ?"
 )
+NEXT_DUE_SQL = "SELECT min(due_us) FROM jobs INDEXED BY jobs_waiting WHERE equipment_id = ? AND due_us IS NOT NULL"
+_RELEASED = "SET held = 0, ready = 1, due_us = NULL, next_attempt_at = NULL WHERE held = 1 AND state = 'queued'"
+RELEASE_SQL = f"UPDATE jobs INDEXED BY jobs_held {_RELEASED} AND equipment_id = ?"
+RELEASE_RUN_SQL = f"UPDATE jobs {_RELEASED} AND run_path = ?"
+# The index is named because SQLite, without statistics, may take another one and read an equipment's whole backlog.
+
 _CHANGEABLE = frozenset(JobChanges.__annotations__)
 
 
@@ -196,8 +201,8 @@ class Jobs:
     def release(self, db: sqlite3.Connection, equipment_ids: Sequence[str], run_path: str) -> int:
         """Un-hold queued jobs; how many."""
         if run_path:
-            return db.execute(f"{RELEASE_SQL} AND run_path = ?", (path_bytes(run_path),)).rowcount
-        released = [db.execute(f"{RELEASE_SQL} AND equipment_id = ?", (name,)).rowcount for name in set(equipment_ids)]
+            return db.execute(RELEASE_RUN_SQL, (path_bytes(run_path),)).rowcount
+        released = [db.execute(RELEASE_SQL, (name,)).rowcount for name in set(equipment_ids)]
         return sum(released)
 
     def mend(self, db: sqlite3.Connection) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.errors import NotFoundError, StoreDamagedError, StoreError, StoreTooNewError
-from exlab_sync_tui.queue.connection import connect, explain, open_writer
+from exlab_sync_tui.errors import NotFoundError, StoreError, StoreTooNewError
+from exlab_sync_tui.queue.connection import connect, damaged, explain, open_writer
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x45584C53
 """``EXLS`` in the file's header: how a store of ours is told from another program's database."""
+_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ def _is_foreign(db: sqlite3.Connection) -> bool:
 
 def _inspect(path: Path, newest: int, *, thorough: bool) -> int:
     """The form of an existing file, 0 for an empty one; only reads. Raises ``StoreError``."""
+    with path.open("rb") as file:
+        head = file.read(len(_MAGIC))
+    if head not in {b"", _MAGIC}:  # SQLite itself takes a file of a few bytes for an empty one
+        raise damaged(path, "it is not a SQLite database")
     db = connect(path, read_only=True)
     try:
         version = _version(db)
@@ -75,10 +80,7 @@ def _inspect(path: Path, newest: int, *, thorough: bool) -> int:
 def _check(db: sqlite3.Connection, path: Path) -> None:
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise StoreDamagedError(
-            f"The job store {safe_text(path)} is damaged ({safe_text(verdict)}) and was left untouched; "
-            "set it aside under another name and start again: it is rebuilt from the run folders."
-        )
+        raise damaged(path, verdict)
 
 
 def _back_up(path: Path, version: int) -> None:
@@ -139,6 +141,8 @@ def require(path: Path, steps: Sequence[Migration]) -> None:
         version = _inspect(path, newest, thorough=False)
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except OSError as error:
+        raise StoreError(f"The job store {safe_text(path)} cannot be read: {safe_text(error)}.") from error
     if version == 0:
         raise NotFoundError(f"Nothing has been queued yet: the job store {safe_text(path)} is empty.")
     if version < newest:
