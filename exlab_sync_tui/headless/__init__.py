@@ -1,0 +1,1 @@
+"""What happens, as text or JSON lines, where there is no console."""

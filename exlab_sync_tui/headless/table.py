@@ -1,0 +1,77 @@
+"""How do rows of text line up on a terminal? Plain columns by display width, cut to the width that there is."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.text import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GAP = "  "
+_NARROWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading; ``right`` aligns figures; ``shrinks`` lets the column be cut where the terminal is narrow."""
+
+    title: str
+    right: bool = False
+    shrinks: bool = False
+
+
+def display_width(text: str) -> int:
+    """Cells that *text* takes on a terminal: wide characters two, combining marks none."""
+    return sum(_cells(char) for char in text)
+
+
+def cut(text: str, width: int, ellipsis: str = "…") -> str:
+    """*text* in at most *width* cells, its end replaced by *ellipsis* if something had to go."""
+    if display_width(text) <= width:
+        return text
+    kept, used = [], display_width(ellipsis)
+    for char in text:
+        used += _cells(char)
+        if used > width:
+            break
+        kept.append(char)
+    return "".join(kept) + ellipsis
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int = 80, ellipsis: str = "…") -> str:
+    """Lines of a table with a heading, every cell made safe; *width* in cells is kept where columns may shrink."""
+    cells = [[column.title for column in columns], *([safe_text(cell) for cell in row] for row in rows)]
+    widths = [max(display_width(row[place]) for row in cells) for place in range(len(columns))]
+    _shrink(widths, columns, width)
+    return "\n".join(_line(row, widths, columns, ellipsis) for row in cells)
+
+
+def _shrink(widths: list[int], columns: Sequence[Column], width: int) -> None:
+    """Take what is too much from the columns that may shrink, from the widest first."""
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    while excess > 0:
+        able = [place for place, column in enumerate(columns) if column.shrinks and widths[place] > _NARROWEST]
+        if not able:
+            return
+        widest = max(able, key=lambda place: widths[place])
+        widths[widest] -= 1
+        excess -= 1
+
+
+def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], ellipsis: str) -> str:
+    parts = []
+    for cell, width, column in zip(row, widths, columns, strict=True):
+        shown = cut(cell, width, ellipsis)
+        blanks = " " * (width - display_width(shown))
+        parts.append(blanks + shown if column.right else shown + blanks)
+    return _GAP.join(parts).rstrip()
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
