@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -38,8 +39,9 @@ class Trip:
 
     @property
     def incoming(self) -> str:
-        """The far folder in which this job assembles."""
-        return incoming_folder(self.job.nas_path, self.job.id[:8])
+        """The far folder in which this round of the job assembles: a round never meets what another one left."""
+        round_id = f"{self.job.id}/{self.job.revision}/{self.job.round.value}"
+        return incoming_folder(self.job.nas_path, hashlib.sha256(round_id.encode()).hexdigest()[:8])
 
     @property
     def assembly(self) -> str:

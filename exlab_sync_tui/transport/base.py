@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
 
     from exlab_sync_tui.model.entry import FileRecord
@@ -166,7 +166,7 @@ class Transport(Protocol):
         Raises ``CONFLICT`` if it belongs to another store or job."""
         ...
 
-    def push(self, plan: PushPlan) -> AsyncIterator[Sequence[FileRecord]]:
+    def push(self, plan: PushPlan) -> AsyncGenerator[Sequence[FileRecord], None]:
         """Send the plan; yields records with ``sha256``, and with ``far_sha256`` and ``rung`` where already known.
 
         When a record is yielded the file is whole and flushed on the far side. ``aclose()`` ends children and leaves

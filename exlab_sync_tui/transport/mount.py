@@ -65,6 +65,7 @@ class MountTransport:
         self._probing: asyncio.Future[DestinationState] | None = None
         self._resting: Crew | None = None
         self._crews: set[Crew] = set()
+        self._errands = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -77,6 +78,11 @@ class MountTransport:
     def expect(self, identity: str) -> None:
         """Work only on the destination with this id; before, the one that the last probe or ``adopt`` saw is meant."""
         self._expected = identity
+
+    def _fresh(self) -> str:
+        """A mark that makes children open the folders of an errand anew: another round may have replaced them."""
+        self._errands += 1
+        return str(self._errands)
 
     def is_mount_point(self) -> bool:
         """Whether the path lies on a mount of its own. Asks the share, in this thread."""
@@ -163,7 +169,11 @@ class MountTransport:
     async def push(self, plan: PushPlan) -> AsyncGenerator[Sequence[FileRecord], None]:
         """Send the plan with copying children; records come in no order, each flushed and read back."""
         near = os.fspath(plan.source)
-        errand = Errand(("send", near, plan.folder), plan.pulse, lambda told: self._explained(told, plan.folder, near))
+        errand = Errand(
+            ("send", near, self._fresh(), plan.folder),
+            plan.pulse,
+            lambda told: self._explained(told, plan.folder, near),
+        )
         async with aclosing(self._relayed(plan.pages, errand)) as pages:
             async for page in pages:
                 yield page
@@ -172,7 +182,7 @@ class MountTransport:
         self, folder: str, records: Sequence[FileRecord], pulse: Pulse
     ) -> AsyncGenerator[Sequence[FileRecord], None]:
         """Read files back, past the cache where that is possible; an absent one has ``far_sha256=None``."""
-        errand = Errand(("check", folder), pulse, lambda told: self._explained(told, folder, ""))
+        errand = Errand(("check", self._fresh(), folder), pulse, lambda told: self._explained(told, folder, ""))
         async with aclosing(self._relayed(_one_page(records), errand)) as pages:
             async for page in pages:
                 yield page
