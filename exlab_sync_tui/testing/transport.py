@@ -66,7 +66,7 @@ class FakeTransport:
         self.away = False
         self.calls: Counter[str] = Counter()
         self.sent: list[str] = []
-        self.before: dict[str, Callable[[], None]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self._faults: dict[str, list[_Fault]] = {}
         self._spoiled: Counter[str] = Counter()
 
