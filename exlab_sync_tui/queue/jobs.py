@@ -45,10 +45,12 @@ RELEASE_RUN_SQL = f"UPDATE jobs {_RELEASED} AND run_path = ?"
 _CHANGEABLE = frozenset(JobChanges.__annotations__)
 
 
-def page_sql(wanted: JobFilter) -> str:
+def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
     """The query for a page of jobs: one branch per wanted state, so that each walks an index in the order of ``seq``.
 
-    Parameters by name: after, limit, equipment, text, and state0, state1, …"""
+    Parameters by name: after, limit, skip, equipment, text, and state0, state1, …"""
+    order = "ORDER BY seq DESC" if newest_first else "ORDER BY seq"
+    page = f"{order} LIMIT :limit OFFSET :skip"
     conditions = ["seq > :after"]
     if wanted.equipment_id:
         conditions.append("equipment_id = :equipment")
@@ -56,12 +58,12 @@ def page_sql(wanted: JobFilter) -> str:
         conditions.append("instr(run_folded, :text)")
     also = " AND ".join(conditions)
     if not wanted.states:
-        return f"SELECT {JOB_COLUMNS} FROM jobs WHERE {also} ORDER BY seq LIMIT :limit"
+        return f"SELECT {JOB_COLUMNS} FROM jobs WHERE {also} {page}"
     branches = " UNION ALL ".join(
-        f"SELECT seq FROM (SELECT seq FROM jobs WHERE state = :state{place} AND {also} ORDER BY seq LIMIT :limit)"
+        f"SELECT seq FROM (SELECT seq FROM jobs WHERE state = :state{place} AND {also} {order} LIMIT :limit + :skip)"
         for place in range(len(wanted.states))
     )
-    return f"SELECT {JOB_COLUMNS} FROM jobs WHERE seq IN ({branches}) ORDER BY seq LIMIT :limit"
+    return f"SELECT {JOB_COLUMNS} FROM jobs WHERE seq IN ({branches}) {page}"
 
 
 def _page_values(wanted: JobFilter) -> dict[str, object]:
@@ -87,16 +89,25 @@ class Jobs:
         rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE {condition}", (value,))
         return self._skips.first(rows, read_job, "job")
 
-    def page(self, db: sqlite3.Connection, wanted: JobFilter, after_seq: int, limit: int) -> list[SyncJobRow]:
-        """A page of jobs; skipped rows do not shorten it."""
-        sql, values = page_sql(wanted), _page_values(wanted)
+    def page(
+        self,
+        db: sqlite3.Connection,
+        wanted: JobFilter,
+        after_seq: int,
+        limit: int,
+        *,
+        skip: int = 0,
+        newest_first: bool = False,
+    ) -> list[SyncJobRow]:
+        """A page of jobs; rows that cannot be read do not shorten it."""
+        sql, values = page_sql(wanted, newest_first=newest_first), {**_page_values(wanted), "after": after_seq}
         page: list[SyncJobRow] = []
         while len(page) < limit:
-            rows = db.execute(sql, {**values, "after": after_seq, "limit": limit - len(page)}).fetchall()
+            rows = db.execute(sql, {**values, "limit": limit - len(page), "skip": skip}).fetchall()
             if not rows:
                 break
             page += self._skips.each(rows, read_job, "job")
-            after_seq = rows[-1]["seq"]
+            skip += len(rows)
         return page
 
     def counts(self, db: sqlite3.Connection) -> dict[tuple[str, SyncJobState], int]:

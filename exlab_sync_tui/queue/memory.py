@@ -90,8 +90,10 @@ class MemoryStore:
         """The job of a run."""
         return next((job for job in self._now.jobs.values() if job.run_path == run_path), None)
 
-    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
-        """A page of jobs, oldest first."""
+    async def jobs(
+        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+    ) -> list[SyncJobRow]:
+        """A page of jobs, oldest or newest first."""
         text = folded(wanted.text)
         fitting = [
             job
@@ -101,7 +103,9 @@ class MemoryStore:
             and wanted.equipment_id in {"", job.equipment_id}
             and text in folded(job.run_path)
         ]
-        return fitting[:limit]
+        if newest_first:
+            fitting.reverse()
+        return fitting[skip : skip + limit]
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state; groups of none are left out."""

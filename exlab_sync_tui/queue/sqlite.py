@@ -109,9 +109,13 @@ class SQLiteStore:
         """The job of a run."""
         return await self._read(lambda db: self._jobs.by_run(db, run_path))
 
-    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
-        """A page of jobs, oldest first."""
-        return await self._read(lambda db: self._jobs.page(db, wanted, after_seq, limit))
+    async def jobs(
+        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+    ) -> list[SyncJobRow]:
+        """A page of jobs, oldest or newest first."""
+        return await self._read(
+            lambda db: self._jobs.page(db, wanted, after_seq, limit, skip=skip, newest_first=newest_first)
+        )
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state; groups of none are left out."""

@@ -148,8 +148,10 @@ class JobStore(Protocol):
         """The job of a run."""
         ...
 
-    async def jobs(self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500) -> list[SyncJobRow]:
-        """A page of jobs, oldest first, those with ``seq`` greater than *after_seq*."""
+    async def jobs(
+        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+    ) -> list[SyncJobRow]:
+        """A page of jobs with ``seq`` greater than *after_seq*, oldest or newest first, without the first *skip*."""
         ...
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:

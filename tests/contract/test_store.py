@@ -304,6 +304,19 @@ class TestLists:
             after = page[-1].seq
         assert seen == names
 
+    async def test_a_page_may_lie_anywhere_and_run_backwards(self, store: JobStore) -> None:
+        for number in range(6):
+            await (verified if number % 2 else queued)(store, str(number))
+
+        async def names(*states: SyncJobState, skip: int, limit: int = 2) -> str:
+            page = await store.jobs(JobFilter(frozenset(states)), skip=skip, limit=limit, newest_first=True)
+            return "".join(job.run_path[-1] for job in page)
+
+        assert await names(skip=0) + await names(skip=2) + await names(skip=4) + await names(skip=6) == "543210"
+        assert await names(S.VERIFIED, skip=1) == "31"
+        assert await names(S.VERIFIED, S.QUEUED, S.FAILED, skip=3, limit=9) == "210"
+        assert [job.seq for job in await store.jobs(EVERY, after_seq=2, skip=1, limit=2)] == [4, 5]
+
     async def test_filters_restrict_together(self, store: JobStore) -> None:
         await verified(store, "Straße_1")
         await queued(store, "STRASSE_2")

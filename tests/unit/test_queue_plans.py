@@ -82,9 +82,20 @@ def test_a_page_of_files_walks_the_key(db: sqlite3.Connection, wanted: FilesWant
         (JobFilter(), "INTEGER PRIMARY KEY"),
     ],
 )
-def test_a_page_of_jobs_walks_an_index(db: sqlite3.Connection, wanted: JobFilter, index: str) -> None:
-    values = {"after": 5, "limit": 10, "equipment": "E1", "text": b"", "state0": "failed", "state1": "queued"}
-    steps = plan(db, page_sql(wanted), values)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_page_of_jobs_walks_an_index(
+    db: sqlite3.Connection, wanted: JobFilter, index: str, *, newest_first: bool
+) -> None:
+    values = {
+        "after": 5,
+        "limit": 10,
+        "skip": 20,
+        "equipment": "E1",
+        "text": b"",
+        "state0": "failed",
+        "state1": "queued",
+    }
+    steps = plan(db, page_sql(wanted, newest_first=newest_first), values)
     assert index in steps
     assert "SCAN jobs" not in steps
     assert "ORDER BY" not in steps
