@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _BLOCKED, _MISMATCH, _WAITING, _FAILURE = 11, 10, 5, 1
 _LISTED = 20
+_FINDINGS = 10
 _ONE = "\b\nRUN is a path, or a part of a run's name or job id that only one run has.\n\n"
 
 
@@ -113,6 +114,9 @@ async def _enqueue(client: NASSyncClient, path: str) -> int:
     after = await client.status(Path(path))
     if after in SAFE_STATES:
         put(f"{marked(GOOD, after, shown)}  {name}: safe already, and nothing in it has changed since.")
+    elif after == SyncJobState.FAILED:
+        retry = f"`exlab-sync retry {handle.job_id[:8]}` queues it again"
+        put(f"{marked(BAD, after, shown)}  {name}: it failed earlier, and nothing was changed; {retry}.")
     elif after == before:
         put(f"{marked(NOTE, after, shown)}  {name}: it had a job already ({handle.job_id[:8]}), which stays as it is.")
     else:
@@ -122,14 +126,16 @@ async def _enqueue(client: NASSyncClient, path: str) -> int:
 
 def put_findings(findings: Sequence[Finding]) -> None:
     """Each finding with what to do about it."""
-    for finding in findings[:_LISTED]:
+    shown = findings[:_FINDINGS]
+    for finding, following in zip(shown, [*shown[1:], None], strict=True):
         where = "the run's own path" if finding.offending_path == "." else safe_text(finding.offending_path)
         lifted = ", lifted by an override" if finding.override_active else ""
         put(f"    {finding.rule.value} ({finding.tier.value}{lifted}) at {where}: {safe_text(finding.rule_detail)}")
-        if not finding.override_active:
+        is_last = following is None or advice(following) != advice(finding)
+        if is_last and not finding.override_active:
             put(f"      {advice(finding)}")
-    if len(findings) > _LISTED:
-        put(f"    and {len(findings) - _LISTED:,} more; --json lists all of them")
+    if len(findings) > _FINDINGS:
+        put(f"    and {len(findings) - _FINDINGS:,} more; --json lists all of them")
 
 
 async def _retry_named(client: NASSyncClient, name: str) -> int:

@@ -42,8 +42,11 @@ def adopt(context: click.Context, equipment_id: str, *, local: bool, yes: bool) 
     if where and not yes:
         _ask(equipment_id, where)
     outcome = asyncio.run(destinations.adopt(settings, equipment_id, local=local, store_path=place.store_path))
-    what = "marked as the destination" if outcome.created else "recognised by the marker that it has"
-    put(f"{safe_text(outcome.title)} is {what} of {equipment_id} (id {outcome.identity_id}).")
+    marker = "its marker was written" if outcome.created else "its marker was there already"
+    title = safe_text(outcome.title)
+    put(
+        f"{title[:1].upper()}{title[1:]} is the destination of {equipment_id} now; {marker} (id {outcome.identity_id})."
+    )
 
 
 def _ask(equipment_id: str, where: str) -> None:
@@ -79,7 +82,7 @@ def show_destinations(context: click.Context, equipment_id: str | None, *, as_js
 def _put_reports(reports: list[DestinationReport]) -> None:
     shown = look()
     columns = (Column("instrument"), Column("destination", shrinks=True), Column("free", right=True), Column("id"))
-    rows = [(report.equipment_id, report.title, _free(report), report.identity_id or "-") for report in reports]
+    rows = [(report.equipment_id, report.title, _free(report), (report.identity_id or "-")[:8]) for report in reports]
     put(table(columns, rows, width=width(), ellipsis=shown.ellipsis))
     for report in reports:
         if report.problem:

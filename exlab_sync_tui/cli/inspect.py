@@ -24,7 +24,7 @@ from exlab_sync_tui.text import count, safe_text, size, utc
 if TYPE_CHECKING:
     from exlab_sync_tui.cli.place import Place
     from exlab_sync_tui.operate.story import Story
-    from exlab_sync_tui.queue.store import JobStore
+    from exlab_sync_tui.queue.store import HistoryEntry, JobStore
     from exlab_sync_tui.settings import Settings
 
 _RECENT = 20
@@ -112,8 +112,13 @@ def _put_story(told: Story) -> None:
             f"History (UTC){f', the last {_RECENT} of {len(told.history):,} lines; --json has all' if earlier else ''}:"
         )
         for line in recent:
-            step = f" [{line.before} > {line.after}]" if line.after and line.before != line.after else ""
-            put(f"  {utc(line.at)}  {safe_text(line.who)}: {safe_text(line.what)}{step}")
+            put(f"  {utc(line.at)}  {safe_text(line.who)}: {safe_text(line.what)}{_step(line)}")
+
+
+def _step(line: HistoryEntry) -> str:
+    if not line.after or line.after == line.before:
+        return ""
+    return f" [{line.before} > {line.after}]" if line.before else f" [{line.after}]"
 
 
 def _facts(told: Story) -> list[tuple[str, str]]:

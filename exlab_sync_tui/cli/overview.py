@@ -15,12 +15,13 @@ from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.headless.summary import summary_data, summary_lines
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.headless.words import mood_of
+from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.hold import HoldKind
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import Glance, glance
 from exlab_sync_tui.operate.listing import as_data, listed
 from exlab_sync_tui.operate.state_folder import engine_runs
-from exlab_sync_tui.text import size, utc
+from exlab_sync_tui.text import ago, size
 
 if TYPE_CHECKING:
     from exlab_sync_tui.cli.place import Place
@@ -123,7 +124,7 @@ def _put_runs(runs: list[ListedRun]) -> None:
     if not runs:
         put("No run is known that fits.")
         return
-    shown = look()
+    shown, now = look(), SystemClock().now()
     columns = (
         Column("state"),
         Column("instrument"),
@@ -139,7 +140,7 @@ def _put_runs(runs: list[ListedRun]) -> None:
             run.name,
             f"{run.files:,}" if run.files else "-",
             size(run.size) if run.files else "-",
-            utc(run.since) if run.since else "-",
+            ago(run.since, now) if run.since else "-",
         )
         for run in runs
     ]

@@ -71,7 +71,7 @@ async def _outcome(store: JobStore, lab: SampleLab, run: SampleRun) -> Outcome:
     if job is not None and job.state is SyncJobState.FAILED:
         error = job.last_error or ""
         refused = run.expected is Expected.CONFLICT and error.startswith("conflict") and untouched
-        return Outcome(run, "failed", "its place on the NAS is taken" if refused else error, refused)
+        return Outcome(run, "failed", "its place is taken" if refused else error, refused)
     state = job.state.value if job is not None else "not queued"
     return Outcome(
         run, state.replace("_", " "), hold.sentence if hold is not None else "nothing keeps it", as_planned=False

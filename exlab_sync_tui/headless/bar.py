@@ -82,7 +82,9 @@ class Bar:
 def bar_line(transfers: Sequence[Progress], rate: float, look: Look) -> str:
     """The text of the line: share, bytes, rate in bytes per second, time left, and what is moving."""
     total, moved = sum(one.size for one in transfers), sum(one.moved for one in transfers)
-    share = moved / total if total else 0.0
+    if not total:
+        return _moving(transfers)
+    share = moved / total
     full = round(share * _CELLS)
     blocks = ("█", "░") if look.unicode else ("#", ".")
     parts = [

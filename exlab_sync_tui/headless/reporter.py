@@ -42,11 +42,13 @@ class Reporter:
         """Write what comes until the stream ends."""
         before = ""
         async for event in events:
-            if self._as_json:
-                self.write_json(as_data(event))
-            elif not _is_noise(event, before):
-                self.write(self._line(event))
+            if self._as_json or not _is_noise(event, before):
+                self.show(event)
                 before = event.sentence
+
+    def show(self, event: Event) -> None:
+        """Write one event."""
+        self._put(json.dumps(as_data(event)) if self._as_json else self._line(event))
 
     def problem(self, equipment_id: str, sentence: str) -> None:
         """Write that something could not be looked into."""
@@ -77,7 +79,7 @@ class Reporter:
             mood, word = mood_of(kind), spoken(kind) or word
         marked = f"{self._look.glyph(mood)} {word:<{_WORD_WIDTH}}"
         colour = self._look.colour_of(mood)
-        shown = click.style(marked, fg=colour, bold=mood == BAD) if colour else marked
+        shown = click.style(marked, fg=colour, bold=mood == BAD or None) if colour else marked
         return f"{event.at.astimezone():%H:%M:%S}  {shown}  {named(event)}"
 
 

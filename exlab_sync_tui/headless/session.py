@@ -14,8 +14,10 @@ from exlab_sync_tui.headless.once import attended, look_and_drain, serve
 from exlab_sync_tui.headless.reporter import Reporter
 from exlab_sync_tui.headless.signals import exit_code_of, until_signal
 from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.operate.glance import Glance, glance
 from exlab_sync_tui.operate.wiring import staged
+from exlab_sync_tui.text import count, duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +71,7 @@ class Session:
         settle = max((item.settle_seconds for item in self.settings.equipment), default=0.0)
 
         async def work() -> Glance:
+            self.reporter.show(Event(clock.now(), EventKind.ENGINE_STARTED, self._opening(once=once)))
             if once:
                 await look_and_drain(client, self.reporter, clock, settle_seconds=settle)
             else:
@@ -76,3 +79,9 @@ class Session:
             return await glance(client.store, staged=staged(self.settings))
 
         return await attended(client, self.reporter, self.bar, work)
+
+    def _opening(self, *, once: bool) -> str:
+        watched = count(len(self.settings.equipment), "instrument")
+        if once:
+            return f"Looking at {watched} once."
+        return f"Watching {watched}, every {duration(self.settings.sync.rescan_seconds)}; Ctrl-C or SIGTERM stops."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.headless.table import Column, table
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.operate.glance import Glance, OpenRun, Tally
 
+_INDENT = " " * 15
 _COUNTS = ("safe", "moving", "queued", "waiting", "blocked", "failed")
 
 
@@ -25,8 +27,8 @@ def summary_lines(seen: Glance, look: Look, *, width: int = 80) -> list[str]:
         lines += ["", *table(columns, rows, width=width, ellipsis=look.ellipsis).split("\n")]
     if seen.wider or seen.open_runs:
         lines += ["", "Not moving, and why:"]
-        lines += [_wider(hold, look) for hold in seen.wider]
-        lines += [_open(run, look) for run in seen.open_runs]
+        for line in (*(_wider(hold, look) for hold in seen.wider), *(_open(run, look) for run in seen.open_runs)):
+            lines += wrap(line, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False)
     if seen.more:
         lines.append(f"  and {seen.more:,} more; `exlab-sync list` shows them all")
     return lines

@@ -33,13 +33,26 @@ def cut(text: str, width: int, ellipsis: str = "…") -> str:
     """*text* in at most *width* cells, its end replaced by *ellipsis* if something had to go."""
     if display_width(text) <= width:
         return text
-    kept, used = [], display_width(ellipsis)
-    for char in text:
+    return _first(text, width - display_width(ellipsis)) + ellipsis
+
+
+def cut_middle(text: str, width: int, ellipsis: str = "…") -> str:
+    """The same with its middle replaced: names of runs often differ only at their end."""
+    if display_width(text) <= width:
+        return text
+    room = width - display_width(ellipsis)
+    end = _first(text[::-1], room // 2)[::-1]
+    return _first(text, room - room // 2) + ellipsis + end
+
+
+def _first(text: str, width: int) -> str:
+    """As many characters from the start as fit into *width* cells."""
+    used = 0
+    for place, char in enumerate(text):
         used += _cells(char)
         if used > width:
-            break
-        kept.append(char)
-    return "".join(kept) + ellipsis
+            return text[:place]
+    return text
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int = 80, ellipsis: str = "…") -> str:
@@ -65,7 +78,7 @@ def _shrink(widths: list[int], columns: Sequence[Column], width: int) -> None:
 def _line(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], ellipsis: str) -> str:
     parts = []
     for cell, width, column in zip(row, widths, columns, strict=True):
-        shown = cut(cell, width, ellipsis)
+        shown = cut_middle(cell, width, ellipsis)
         blanks = " " * (width - display_width(shown))
         parts.append(blanks + shown if column.right else shown + blanks)
     return _GAP.join(parts).rstrip()

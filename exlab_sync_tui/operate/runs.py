@@ -41,11 +41,14 @@ class KnownRun:
 
 
 async def find_run(store: JobStore, text: str) -> KnownRun:
-    """The run that *text* names. Raises ``NotFoundError``, or ``UsageError`` that lists those it could be."""
+    """The run that *text* names; a whole path never stands for a longer one that begins in the same way.
+
+    Raises ``NotFoundError``, or ``UsageError`` that lists those it could be.
+    """
     exact = await _at(store, await asyncio.to_thread(os.path.realpath, text))
     if exact is not None:
         return exact
-    found = await _named(store, text) or await _by_id(store, text)
+    found = [] if await asyncio.to_thread(_is_path, text) else await _named(store, text) or await _by_id(store, text)
     if not found:
         raise NotFoundError(f"No run is known as {safe_text(text)}; `exlab-sync list` shows the ones that are.")
     whole = [run for run in found if run.name == text]
@@ -77,6 +80,10 @@ async def all_holds(store: JobStore) -> AsyncIterator[Hold]:
 async def run_holds(store: JobStore) -> dict[str, Hold]:
     """The holds that are laid on runs, by run path."""
     return {hold.key: hold async for hold in all_holds(store) if hold.scope is HoldScope.RUN}
+
+
+def _is_path(text: str) -> bool:
+    return os.path.isabs(text) or (os.sep in text and os.path.isdir(text))  # noqa: PTH112, PTH117  # a str is at hand
 
 
 async def _at(store: JobStore, run_path: str) -> KnownRun | None:

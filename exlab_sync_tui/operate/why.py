@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import SAFE_STATES
@@ -62,10 +63,10 @@ def _safe(run: KnownRun, job: SyncJobRow, around: Surroundings) -> str:
 
 def _failed(run: KnownRun, job: SyncJobRow) -> str:
     attempts = f" after {count(job.attempts, 'attempt')}" if job.attempts else ""
-    error = _bare(safe_text(job.last_error or "the reason was not recorded"))
-    retry = f"once that is mended, `exlab-sync retry {_typed(job)}` queues it again"
-    held = f"; {_bare(safe_text(run.hold.next_step))}" if run.hold is not None and run.hold.next_step else ""
-    return f"{safe_text(run.name)} failed{attempts}: {error}; {retry}{held}."
+    kind, sentence = kind_and_sentence(job.last_error or "the reason was not recorded")
+    told = f" ({kind.replace('_', ' ')})" if kind else ""
+    retry = f"once that is mended, `exlab-sync retry {job.id[:8]}` queues it again"
+    return f"{safe_text(run.name)} failed{attempts}{told}: {_inside(sentence)}; {retry}."
 
 
 async def _queued(store: JobStore, run: KnownRun, job: SyncJobRow, around: Surroundings) -> str:
@@ -74,7 +75,7 @@ async def _queued(store: JobStore, run: KnownRun, job: SyncJobRow, around: Surro
     if hold is not None:
         return f"{name} waits: {_of_hold(hold, around)}"
     if job.next_attempt_at is not None and job.next_attempt_at > around.now:
-        reason = f" ({_bare(safe_text(job.last_error))})" if job.last_error else ""
+        reason = f" ({_inside(job.last_error)})" if job.last_error else ""
         return f"{name} waits for its next attempt {ago(job.next_attempt_at, around.now)}{reason}."
     if around.engine is False:
         return f"{name} is queued and nothing moves, because no engine runs; {_START}."
@@ -106,9 +107,9 @@ def _of_hold(hold: Hold | None, around: Surroundings) -> str:
     """The hold's sentence and what ends it."""
     if hold is None:
         return "nothing is known about it."
-    parts = [_bare(safe_text(hold.sentence))]
+    parts = [_inside(hold.sentence)]
     if hold.next_step:
-        parts.append(_bare(safe_text(hold.next_step)))
+        parts.append(_inside(hold.next_step))
     elif hold.until is None and hold.kind in _NEXT:
         parts.append(_NEXT[hold.kind])
     if hold.until is not None and hold.until > around.now and "looks again" not in hold.next_step:
@@ -130,6 +131,13 @@ def _bare(sentence: str) -> str:
     return sentence.strip().rstrip(".")
 
 
-def _typed(job: SyncJobRow) -> str:
-    """What can be typed to name the run: the first part of its job id always can."""
-    return job.id[:8]
+def _inside(sentence: str) -> str:
+    """The same with a small first letter, unless it begins with a name in capitals."""
+    bare = _bare(safe_text(sentence))
+    return bare[:1].lower() + bare[1:] if bare[1:2].islower() or bare[1:2] == " " else bare
+
+
+def kind_and_sentence(last_error: str) -> tuple[str, str]:
+    """``last_error`` is the class of the failure, then the words (``FORMATS.md`` §6); no class is empty text."""
+    kind, colon, words = last_error.partition(": ")
+    return (kind, words) if colon and kind in set(TransportErrorKind) else ("", last_error)
