@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LARGE = 32 << 20
 """Bytes from which a file is read back while it is still being written."""
 
-CHUNK = 1 << 19
+CHUNK = 1 << 20
 _BUFFERS = 3
 
 

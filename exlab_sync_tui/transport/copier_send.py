@@ -123,7 +123,10 @@ class Sender:
                 self._flow.moved(skipped=length)
                 return sha, length
             source.rewind()
-        target.replace()
+        if length == 0:
+            target.append(0)
+        else:
+            target.replace()
         return hashlib.sha256(), 0
 
     def _send_large(self, part: FilePart) -> tuple[list[Outcome], Told | None]:

@@ -115,7 +115,9 @@ class Target:
         """Give it the local file's time, where the destination takes it, and with *flush* make it durable."""
         try:
             try:
-                if os.utime in os.supports_fd:
+                if os.fstat(self.fd).st_mtime_ns == mtime_ns:
+                    pass  # a whole file that an earlier attempt left is not touched at all
+                elif os.utime in os.supports_fd:
                     os.utime(self.fd, ns=(mtime_ns, mtime_ns))
                 else:
                     os.utime(self._folder.base + self._name, ns=(mtime_ns, mtime_ns))

@@ -238,11 +238,14 @@ def _flush_folders(source: Folder, name: str, *, place: str, taken_by: tuple[Fol
             raise taken(place) from None
         raise
     with assembly:
-        folders = [found.rel for found in walk(assembly, keep_cache=True) if found.kind is EntryKind.FOLDER]
+        folders = [""]
+        for rel in folders:  # grows while it is gone through: every folder stands behind its parent
+            with assembly.below(rel) as folder:
+                inner = [found.name for found in folder.scan() if found.is_dir(follow_symlinks=False)]
+            folders += [f"{rel}/{name}" if rel else name for name in inner]
         for rel in reversed(folders):
             with assembly.below(rel) as folder:
                 platform.flush_folder(folder.fd)
-        platform.flush_folder(assembly.fd)
 
 
 def publish_file(anchor: Anchor, assembled: str, final: str, rel: str) -> None:
