@@ -5,6 +5,7 @@ A step that runs as one function is either done or not done, however often the t
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -118,7 +119,11 @@ class Connection(aiosqlite.Connection):
         """Open. Raises ``StoreError``; nothing is left running then."""
         try:
             await self
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
+            # aiosqlite's thread answers the loop once more before it ends; the loop must still be there then
+            await asyncio.to_thread(self._thread.join)
+            if isinstance(error, StoreError):
+                raise
             raise explain(self._path, error) from error
 
     async def read(self, step: Callable[[sqlite3.Connection], T]) -> T:

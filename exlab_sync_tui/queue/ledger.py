@@ -47,6 +47,18 @@ def history(db: sqlite3.Connection, skips: Skips, run_path: str, after_seq: int,
     return list(skips.each(rows, read_history, "history line"))
 
 
+def news(db: sqlite3.Connection, skips: Skips, after_seq: int, limit: int) -> list[HistoryEntry]:
+    """A page of what happened to any run."""
+    rows = db.execute(f"SELECT {HISTORY_COLUMNS} FROM history WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
+    return list(skips.each(rows, read_history, "history line"))
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """The number of the newest line."""
+    (seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM history").fetchone()
+    return int(seq)
+
+
 def owe(db: sqlite3.Connection, debt: Debt) -> None:
     """Remember an owed write; it replaces the older one of that kind."""
     db.execute("INSERT OR REPLACE INTO debts VALUES (?, ?, ?, ?, ?)", debt_values(debt))
@@ -70,7 +82,7 @@ def debts(db: sqlite3.Connection, skips: Skips, run_path: str) -> list[Debt]:
     return list(skips.each(rows, read_debt, "debt"))
 
 
-def set_hold(db: sqlite3.Connection, skips: Skips, hold: Hold) -> bool:
+def set_hold(db: sqlite3.Connection, skips: Skips, hold: Hold, story: HistoryEntry | None) -> bool:
     """Lay or renew a hold; whether it says something new."""
     before = get_hold(db, skips, hold.scope, hold.key)
     same_kind = before is not None and before.kind is hold.kind
@@ -79,6 +91,8 @@ def set_hold(db: sqlite3.Connection, skips: Skips, hold: Hold) -> bool:
     if before is not None and same_kind:
         values[4] = hold_values(before)[4]
     db.execute(f"INSERT OR REPLACE INTO holds ({HOLD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    if story is not None:
+        append(db, story)
     return not (before is not None and same_kind and before.sentence == said)
 
 
@@ -88,10 +102,14 @@ def get_hold(db: sqlite3.Connection, skips: Skips, scope: HoldScope, key: str) -
     return skips.first(rows, read_hold, "hold")
 
 
-def clear_hold(db: sqlite3.Connection, skips: Skips, scope: HoldScope, key: str) -> Hold | None:
+def clear_hold(
+    db: sqlite3.Connection, skips: Skips, scope: HoldScope, key: str, story: HistoryEntry | None
+) -> Hold | None:
     """Remove the hold on one thing; the one that was there."""
     before = get_hold(db, skips, scope, key)
     db.execute("DELETE FROM holds WHERE key = ? AND scope = ?", (path_bytes(key), scope.value))
+    if before is not None and story is not None:
+        append(db, story)
     return before
 
 

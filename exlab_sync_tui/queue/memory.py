@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Unpack
 from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
 from exlab_sync_tui.model.entry import FileRecord, FileTotals
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
+from exlab_sync_tui.queue.commands import KEPT
 from exlab_sync_tui.queue.rows import EPOCH, folded, plain
-from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter
+from exlab_sync_tui.queue.store import Command, FilesWanted, HistoryEntry, JobChanges, JobFilter
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class _Content:
     debts: dict[tuple[bytes, DebtKind], Debt] = field(default_factory=dict)
     observations: dict[str, Observation] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -232,7 +234,7 @@ class MemoryStore:
             len(records), sum(record.size for record in records), len(proven), sum(record.size for record in proven)
         )
 
-    async def set_hold(self, hold: Hold) -> bool:
+    async def set_hold(self, hold: Hold, *, story: HistoryEntry | None = None) -> bool:
         """Lay or renew a hold; ``False`` if it says nothing new."""
         hold = replace(hold, sentence=plain(hold.sentence), next_step=plain(hold.next_step))
         before = await self.hold(hold.scope, hold.key)
@@ -240,11 +242,16 @@ class MemoryStore:
         if before is not None and same_kind:
             hold = replace(hold, since=before.since)
         self._now.holds[os.fsencode(hold.key), hold.scope.value] = hold
+        if story is not None:
+            self._append(story)
         return not (before is not None and same_kind and before.sentence == hold.sentence)
 
-    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
+    async def clear_hold(self, scope: HoldScope, key: str, *, story: HistoryEntry | None = None) -> Hold | None:
         """Remove the hold; the one that was there."""
-        return self._now.holds.pop((os.fsencode(key), scope.value), None)
+        before = self._now.holds.pop((os.fsencode(key), scope.value), None)
+        if before is not None and story is not None:
+            self._append(story)
+        return before
 
     async def hold(self, scope: HoldScope, key: str) -> Hold | None:
         """The hold on one run, equipment or destination."""
@@ -285,6 +292,53 @@ class MemoryStore:
     async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
         """A page of a run's story, oldest first."""
         return [entry for entry in self._now.history[after_seq:] if entry.run_path == run_path][:limit]
+
+    async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:
+        """A page of what happened to any run, oldest first."""
+        return self._now.history[after_seq : after_seq + limit]
+
+    async def newest(self) -> int:
+        """The number of the newest line of the history, 0 if there is none."""
+        return len(self._now.history)
+
+    async def ask(self, command: Command) -> None:
+        """Leave an order for the engine, once."""
+        asked = Command(command.id, plain(command.verb), command.target, plain(command.who), command.at)
+        self._now.commands.setdefault(command.id, asked)
+
+    async def unanswered(self, limit: int = 1_000) -> list[Command]:
+        """The orders that have no outcome yet, oldest first."""
+        return [command for command in self._now.commands.values() if command.done_at is None][:limit]
+
+    async def take(self, command_id: str, *, at: datetime) -> bool:
+        """Begin with an order; ``False`` if it was withdrawn or answered."""
+        command = self._now.commands.get(command_id)
+        if command is None or command.done_at is not None:
+            return False
+        self._now.commands[command_id] = replace(command, taken_at=at)
+        return True
+
+    async def answer(self, command_id: str, outcome: str, exit_code: int, *, at: datetime) -> None:
+        """Write what became of an order, once, and drop those answered a day ago."""
+        command = self._now.commands.get(command_id)
+        if command is not None and command.done_at is None:
+            done = replace(command, outcome=plain(outcome), exit_code=exit_code, done_at=at)
+            self._now.commands[command_id] = done
+        for old in [each for each in self._now.commands.values() if each.done_at and each.done_at < at - KEPT]:
+            del self._now.commands[old.id]
+
+    async def answered(self, command_id: str) -> Command | None:
+        """The order with its outcome; ``None`` as long as it has none."""
+        command = self._now.commands.get(command_id)
+        return command if command is not None and command.done_at is not None else None
+
+    async def withdraw(self, command_id: str) -> bool:
+        """Take an order back; ``False`` if the engine has begun with it."""
+        command = self._now.commands.get(command_id)
+        if command is None or command.taken_at is not None or command.done_at is not None:
+            return False
+        del self._now.commands[command_id]
+        return True
 
     async def debts(self, run_path: str = "") -> list[Debt]:
         """What is owed, oldest first."""

@@ -11,7 +11,7 @@ from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import Round, SyncJobRow, SyncJobState
-from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry, Observation
+from exlab_sync_tui.queue.store import Command, Debt, DebtKind, HistoryEntry, Observation
 from exlab_sync_tui.text import parse_instant
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ JOB_COLUMNS = (
 )
 FILE_COLUMNS = "rel, size, mtime_ns, inode, sha256, far_sha256, rung, published"
 HOLD_COLUMNS = "scope, key, kind, sentence, since, until, next_step, equipment_id"
+COMMAND_COLUMNS = "id, verb, target, who, at, taken_at, outcome, exit_code, done_at"
 HISTORY_COLUMNS = "seq, at, run_path, job_id, who, what, before, after, data"
 
 _MOMENTS = frozenset({"last_attempt_at", "next_attempt_at", "verified_at", "started_at"})
@@ -254,3 +255,18 @@ def read_observation(row: sqlite3.Row) -> Observation | None:
     if since is None or seen is None:
         return None
     return Observation(os.fsdecode(row["run_path"]), row["fingerprint"], since, seen, bool(row["taken"]))
+
+
+def read_command(row: sqlite3.Row) -> Command:
+    """An order, answered or not."""
+    return Command(
+        row["id"],
+        row["verb"],
+        os.fsdecode(row["target"]),
+        row["who"],
+        parse_instant(row["at"]) or EPOCH,
+        parse_instant(row["taken_at"]),
+        row["outcome"],
+        row["exit_code"],
+        parse_instant(row["done_at"]),
+    )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from exlab_sync_tui.errors import StoreError
-from exlab_sync_tui.queue import files, ledger, schema
+from exlab_sync_tui.queue import commands, files, ledger, schema
 from exlab_sync_tui.queue.connection import Connection, open_reader, open_writer
 from exlab_sync_tui.queue.jobs import Jobs
 from exlab_sync_tui.queue.skipping import Skips
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.entry import FileRecord, FileTotals
     from exlab_sync_tui.model.hold import Hold, HoldScope
     from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
-    from exlab_sync_tui.queue.store import Debt, HistoryEntry, JobChanges, JobFilter, NewJob, Observation
+    from exlab_sync_tui.queue.store import Command, Debt, HistoryEntry, JobChanges, JobFilter, NewJob, Observation
 
 T = TypeVar("T")
 
@@ -33,18 +33,27 @@ _DROP_BATCH = 20_000
 class SQLiteStore:
     """The ``JobStore`` in a file: one connection that writes, one that reads, each on a thread of its own.
 
-    With *read_only* the store can be read beside a running engine; every write then raises ``StoreError``.
+    With *read_only* the store can be read beside a running engine; every write then raises ``StoreError``. With
+    *attached* that is so too, but orders can be left in it (``ask``, ``withdraw``) for the engine that runs.
     A write whose task is cancelled is either made as a whole or not made; it is never half made.
     """
 
     def __init__(
-        self, path: Path, *, read_only: bool = False, migrations: Sequence[schema.Migration] | None = None
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        attached: bool = False,
+        migrations: Sequence[schema.Migration] | None = None,
     ) -> None:
         self._path = path
-        self._read_only = read_only
+        self._read_only = read_only or attached
+        self._attached = attached
         self._migrations = migrations
         self._reader: Connection | None = None
         self._writer: Connection | None = None
+        self._asker: Connection | None = None
+        self._asking = asyncio.Lock()
         self._skips = Skips()
         self._jobs = Jobs(self._skips)
         self._store_id = ""
@@ -57,8 +66,8 @@ class SQLiteStore:
     async def open(self) -> None:
         """Open, create or upgrade (after a backup ``<name>.before-<version>.bak``).
 
-        Raises ``StoreTooNewError``, ``StoreDamagedError``, ``StoreError``; with *read_only* ``NotFoundError`` if there
-        is no store yet. After a failure nothing is left open."""
+        Raises ``StoreTooNewError``, ``StoreDamagedError``, ``StoreError``; with *read_only* or *attached*
+        ``NotFoundError`` if there is no store yet. After a failure nothing is left open."""
         steps = schema.migrations() if self._migrations is None else self._migrations
         try:
             if self._read_only:
@@ -77,8 +86,8 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """Close both connections; steps under way are finished first."""
-        connections = [connection for connection in (self._reader, self._writer) if connection is not None]
-        self._reader = self._writer = None
+        connections = [each for each in (self._reader, self._writer, self._asker) if each is not None]
+        self._reader = self._writer = self._asker = None
         for connection in connections:
             await connection.close()
 
@@ -91,6 +100,17 @@ class SQLiteStore:
         if self._writer is None:
             raise self._closed()
         return await self._writer.write(step)
+
+    async def _order(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Write to the table of commands, which an attached store may; its connection is made when it is needed."""
+        if not self._attached or self._reader is None:
+            return await self._write(step)
+        async with self._asking:
+            if self._asker is None:
+                asker = Connection(self._path, open_writer)
+                await asker.start()
+                self._asker = asker
+        return await self._asker.write(step)
 
     def _closed(self) -> StoreError:
         if self._reader is not None:
@@ -180,13 +200,13 @@ class SQLiteStore:
         """Counts and bytes of the job's records; reads each once."""
         return await self._read(lambda db: files.totals(db, job_id))
 
-    async def set_hold(self, hold: Hold) -> bool:
+    async def set_hold(self, hold: Hold, *, story: HistoryEntry | None = None) -> bool:
         """Lay or renew a hold; ``False`` if it says nothing new."""
-        return await self._write(lambda db: ledger.set_hold(db, self._skips, hold))
+        return await self._write(lambda db: ledger.set_hold(db, self._skips, hold, story))
 
-    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
+    async def clear_hold(self, scope: HoldScope, key: str, *, story: HistoryEntry | None = None) -> Hold | None:
         """Remove the hold; the one that was there."""
-        return await self._write(lambda db: ledger.clear_hold(db, self._skips, scope, key))
+        return await self._write(lambda db: ledger.clear_hold(db, self._skips, scope, key, story))
 
     async def hold(self, scope: HoldScope, key: str) -> Hold | None:
         """The hold on one run, equipment or destination."""
@@ -207,6 +227,38 @@ class SQLiteStore:
     async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
         """A page of a run's story, oldest first."""
         return await self._read(lambda db: ledger.history(db, self._skips, run_path, after_seq, limit))
+
+    async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:
+        """A page of what happened to any run, oldest first."""
+        return await self._read(lambda db: ledger.news(db, self._skips, after_seq, limit))
+
+    async def newest(self) -> int:
+        """The number of the newest line of the history, 0 if there is none."""
+        return await self._read(ledger.newest)
+
+    async def ask(self, command: Command) -> None:
+        """Leave an order for the engine, once; an attached store may."""
+        await self._order(lambda db: commands.ask(db, command))
+
+    async def unanswered(self, limit: int = 1_000) -> list[Command]:
+        """The orders that have no outcome yet, oldest first."""
+        return await self._read(lambda db: commands.unanswered(db, limit))
+
+    async def take(self, command_id: str, *, at: datetime) -> bool:
+        """Begin with an order; ``False`` if it was withdrawn or answered."""
+        return await self._write(lambda db: commands.take(db, command_id, at))
+
+    async def answer(self, command_id: str, outcome: str, exit_code: int, *, at: datetime) -> None:
+        """Write what became of an order, once, and drop those answered a day ago."""
+        await self._write(lambda db: commands.answer(db, command_id, outcome, exit_code, at))
+
+    async def answered(self, command_id: str) -> Command | None:
+        """The order with its outcome; ``None`` as long as it has none."""
+        return await self._read(lambda db: commands.answered(db, command_id))
+
+    async def withdraw(self, command_id: str) -> bool:
+        """Take an order back; ``False`` if the engine has begun with it. An attached store may."""
+        return await self._order(lambda db: commands.withdraw(db, command_id))
 
     async def debts(self, run_path: str = "") -> list[Debt]:
         """What is owed, oldest first."""

@@ -103,6 +103,25 @@ class Observation:
     taken: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One order to the engine that runs, left in the store by another process (``ARCHITECTURE.md`` decision 2).
+
+    ``id`` is a uuid4. ``taken_at`` is set before the engine begins, the last three fields when it has answered:
+    ``outcome`` is a sentence, ``exit_code`` one of ``FORMATS.md`` §11.
+    """
+
+    id: str
+    verb: str
+    target: str
+    who: str
+    at: datetime
+    taken_at: datetime | None = None
+    outcome: str = ""
+    exit_code: int | None = None
+    done_at: datetime | None = None
+
+
 class FilesWanted(Enum):
     """Which file records to read: every one, those without equal digests, or those not published yet."""
 
@@ -121,7 +140,7 @@ class JobFilter:
 
 
 class JobStore(Protocol):
-    """The truth about every run (``ARCHITECTURE.md`` decision 1). Only the engine writes."""
+    """The truth about every run (``ARCHITECTURE.md`` decision 1). Only the engine writes; others only ``ask``."""
 
     @property
     def store_id(self) -> str:
@@ -210,14 +229,15 @@ class JobStore(Protocol):
         """Counts and bytes of the job's records."""
         ...
 
-    async def set_hold(self, hold: Hold) -> bool:
+    async def set_hold(self, hold: Hold, *, story: HistoryEntry | None = None) -> bool:
         """Lay a hold. The older one of the same scope and key is replaced, its ``since`` kept if the kind is the same.
 
+        *story* is appended to the history together with it.
         ``False`` if kind and sentence were the same already (nothing to announce)."""
         ...
 
-    async def clear_hold(self, scope: HoldScope, key: str) -> Hold | None:
-        """Remove the hold; the one that was there."""
+    async def clear_hold(self, scope: HoldScope, key: str, *, story: HistoryEntry | None = None) -> Hold | None:
+        """Remove the hold; the one that was there. If there was one, *story* is appended to the history with it."""
         ...
 
     async def hold(self, scope: HoldScope, key: str) -> Hold | None:
@@ -238,6 +258,38 @@ class JobStore(Protocol):
 
     async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
         """A page of a run's story, oldest first."""
+        ...
+
+    async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:
+        """A page of what happened to any run, oldest first: lines with ``seq`` greater than *after_seq*."""
+        ...
+
+    async def newest(self) -> int:
+        """The ``seq`` of the newest line of the history, 0 if there is none."""
+        ...
+
+    async def ask(self, command: Command) -> None:
+        """Leave an order for the engine; a second one with the same id changes nothing."""
+        ...
+
+    async def unanswered(self, limit: int = 1_000) -> list[Command]:
+        """The orders that have no outcome yet, oldest first. Costs the same however many were answered."""
+        ...
+
+    async def take(self, command_id: str, *, at: datetime) -> bool:
+        """Begin with an order; ``False`` if it was withdrawn or answered. One that was taken before is taken again."""
+        ...
+
+    async def answer(self, command_id: str, outcome: str, exit_code: int, *, at: datetime) -> None:
+        """Write what became of an order, if that has not been written yet, and drop those answered a day ago."""
+        ...
+
+    async def answered(self, command_id: str) -> Command | None:
+        """The order with its outcome; ``None`` as long as it has none."""
+        ...
+
+    async def withdraw(self, command_id: str) -> bool:
+        """Take an order back; ``False`` if the engine has begun with it already."""
         ...
 
     async def debts(self, run_path: str = "") -> list[Debt]:

@@ -125,3 +125,18 @@ CREATE TABLE notes (
   key TEXT PRIMARY KEY,
   value BLOB NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE commands (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  verb TEXT NOT NULL,
+  target BLOB NOT NULL,                  -- a path, a job id or an equipment id
+  who TEXT NOT NULL,
+  at TEXT NOT NULL,
+  taken_at TEXT,
+  outcome TEXT NOT NULL DEFAULT '',
+  exit_code INTEGER,
+  done_at TEXT
+);
+CREATE INDEX commands_unanswered ON commands (seq) WHERE done_at IS NULL;
+CREATE INDEX commands_answered ON commands (done_at) WHERE done_at IS NOT NULL;
