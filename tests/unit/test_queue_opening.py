@@ -358,11 +358,19 @@ class TestThreads:
         await store.close()
 
     async def test_a_connection_that_cannot_start_leaves_nothing_behind(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="cannot be opened"):
-            await Connection(tmp_path / "queue.db", open_reader).start()
-        write(tmp_path / "queue.db", b"no database" * 100)
-        with pytest.raises(StoreDamagedError):
-            await Connection(tmp_path / "queue.db", open_writer).start()
+        def refuse(_: Path) -> sqlite3.Connection:
+            raise StoreError("not here")
+
+        write(tmp_path / "garbage.db", b"no database" * 100)
+        for name, opener, words in [
+            ("absent.db", open_reader, "cannot be opened"),
+            ("garbage.db", open_writer, "damaged"),
+            ("any.db", refuse, "not here"),
+        ]:
+            connection = Connection(tmp_path / name, opener)
+            with pytest.raises(StoreError, match=words):
+                await connection.start()
+            assert not connection._thread.is_alive()
 
     async def test_many_records_are_dropped_in_batches(self, path: Path) -> None:
         store = await opened(path)
