@@ -37,7 +37,7 @@ class _Work:
         self._hand: Sender | Checker | None = None
 
     def do(self, task: _Task) -> tuple[object, ...]:
-        """One task: ``("send", near, errand, far, parts)`` or ``("check", errand, far, parts)``; outcomes and trouble."""
+        """One task, ``("send", near, errand, far, parts)`` or ``("check", errand, far, parts)``: outcomes, trouble."""
         *place, parts = task
         try:
             hand = self._at(tuple(place))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError
+from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.transport.copier_large import LARGE
 from exlab_sync_tui.transport.mount_children import as_parts
@@ -14,11 +15,11 @@ from exlab_sync_tui.transport.mount_children import as_parts
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
-    from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Pulse
     from exlab_sync_tui.transport.copier_wire import Outcome, Told
     from exlab_sync_tui.transport.mount_children import Child, Crew
 
+_RUNGS = {level.value: level for level in EvidenceLevel}
 BATCH_FILES = 128
 BATCH_BYTES = 16 << 20
 _UNREAD = 64
@@ -136,4 +137,13 @@ class _Work:
 
 def _answered(record: FileRecord, outcome: Outcome) -> FileRecord:
     sent, far, rung = outcome
-    return replace(record, sha256=sent or record.sha256, far_sha256=far, rung=EvidenceLevel(rung) if rung else None)
+    return FileRecord(
+        record.rel,
+        record.size,
+        record.mtime_ns,
+        record.inode,
+        sha256=sent or record.sha256,
+        far_sha256=far,
+        rung=_RUNGS.get(rung),
+        published=record.published,
+    )
