@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.places import find_run
@@ -101,11 +102,12 @@ class Setback:
             await self._parts.store.forget_observation(job.run_path)
 
     def _announce(self, job: SyncJobRow, decision: Decision, error: TransportError) -> None:
+        name = f"{job.equipment_id} {Path(job.run_path).name}"
         if decision.state is SyncJobState.FAILED:
-            self._parts.bus.say(EventKind.RUN_FAILED, str(error), job=job, error_kind=error.error_kind.value)
+            self._parts.bus.say(EventKind.RUN_FAILED, f"{name}: {error}", job=job, error_kind=error.error_kind.value)
             return
         when = f" Tried again in {duration(decision.delay_seconds)}." if decision.delay_seconds else ""
-        self._parts.bus.say(EventKind.RUN_RETRY, f"{error}{when}", job=job, error_kind=error.error_kind.value)
+        self._parts.bus.say(EventKind.RUN_RETRY, f"{name}: {error}{when}", job=job, error_kind=error.error_kind.value)
 
 
 _MAY_BE_AWAY = frozenset({TransportErrorKind.NETWORK, TransportErrorKind.UNKNOWN})
