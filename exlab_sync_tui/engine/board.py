@@ -53,6 +53,10 @@ class Board:
         """The lane is done with its transfer."""
         self._now.pop(equipment_id, None)
 
+    def of(self, equipment_id: str) -> Progress | None:
+        """The transfer of one instrument, if there is one."""
+        return self._now.get(equipment_id)
+
     def all(self) -> list[Progress]:
         """Every transfer in flight, ordered by equipment."""
         return [self._now[key] for key in sorted(self._now)]

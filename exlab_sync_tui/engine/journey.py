@@ -124,6 +124,7 @@ class Journey:
     async def _prove_and_publish(self, trip: Trip) -> None:
         trip.progress.phase = Phase.CHECKING
         if trip.job.publishing and await self._was_published(trip):
+            trip.progress.phase = Phase.PUBLISHING
             await self._finish(trip)
             return
         await self._see_unchanged(trip)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.board import Phase
 from exlab_sync_tui.engine.journey import RunBlocked
 from exlab_sync_tui.errors import ExlabSyncError, StoreError, TransportError, TransportErrorKind
+from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.queue.store import JobFilter
@@ -54,6 +57,30 @@ class Lane:
         self._shortest_rest = shortest_rest
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._is_paused = False
+        self._stopped_by = "engine"
+        self._has_looked_back = False
+        self._step: asyncio.Task[SyncJobRow] | None = None
+
+    def pause(self, who: str) -> None:
+        """Start nothing more, and stop the run in flight where it is: it keeps its place, and no attempt is counted.
+
+        A run that is just being made visible is let through: that is a rename, and it is never torn.
+        """
+        self._is_paused, self._stopped_by = True, who
+        if self._step is not None and not self._is_publishing():
+            self._step.cancel()
+
+    def resume(self) -> None:
+        """Go on where ``pause`` stopped."""
+        self._is_paused = False
+        self._has_looked_back = False
+        self.wake()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the lane stands still because somebody wants it to."""
+        return self._is_paused
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -71,7 +98,6 @@ class Lane:
 
     async def run(self) -> None:
         """Work until cancelled. Raises ``StoreError``: without the store nothing may move."""
-        await self._take_up_unverified()
         while True:
             self._wake.clear()
             if await self._turn():
@@ -82,23 +108,35 @@ class Lane:
                 self._idle.clear()
 
     async def _take_up_unverified(self) -> None:
-        """Jobs that an earlier engine had sent: verification alone is repeated (``FORMATS.md`` §6)."""
+        """Jobs sent before a stop or a pause: verification alone is repeated (``FORMATS.md`` §6)."""
+        self._has_looked_back = True
         unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
         for job in await self._parts.store.jobs(unverified):
             async with self._slots:
+                if self.is_paused:
+                    return
                 await self._walk(job)
 
     async def _turn(self) -> bool:
         """Move one run, if there is one that can move."""
+        if self.is_paused:
+            return False
+        if not self._has_looked_back:
+            await self._take_up_unverified()
         if not await self._is_due() or not await self._breaker.admits():
             return False
         async with self._slots:
-            job = await self._parts.store.claim(self._instrument.id, at=self._parts.now())
+            job = await self._claim()
             if job is None:
                 return False
             await self._parts.holds.lift(HoldScope.RUN, job.run_path, "Tried again now.")
             await self._walk(job)
         return True
+
+    async def _claim(self) -> SyncJobRow | None:
+        if self.is_paused:  # while the lane waited for its slot
+            return None
+        return await self._parts.store.claim(self._instrument.id, at=self._parts.now())
 
     async def _is_due(self) -> bool:
         due = await self._parts.store.next_due(self._instrument.id)
@@ -106,6 +144,9 @@ class Lane:
 
     async def _rest(self) -> None:
         """Sleep until woken, or until something may be due."""
+        if self.is_paused:
+            await self._wake.wait()
+            return
         moments = [await self._parts.store.next_due(self._instrument.id), self._breaker.next_look]
         seconds = min((self._seconds_until(moment) for moment in moments if moment), default=_LONGEST_REST)
         woken = asyncio.ensure_future(self._wake.wait())
@@ -123,7 +164,7 @@ class Lane:
     async def _walk(self, job: SyncJobRow) -> None:
         """One turn of one job; whatever goes wrong stays in this run (invariant S10)."""
         try:
-            await self._journey.walk(job)
+            await self._journey_of(job)
         except RunBlocked as blocked:
             await self._setback.blocked(job, blocked.verdict)
         except StoreError:
@@ -140,6 +181,37 @@ class Lane:
             await self._react(job, TransportError(sentence, TransportErrorKind.UNKNOWN))
         with contextlib.suppress(OSError):
             await self._bookkeeper.pay(job.run_path)
+
+    async def _journey_of(self, job: SyncJobRow) -> None:
+        """The walk as a task of its own, so that a pause can end it and leave the lane alive."""
+        if self.is_paused:  # since it was claimed
+            await self._put_back(job)
+            return
+        step = self._step = asyncio.create_task(self._journey.walk(job), name=f"run of {self._instrument.id}")
+        try:
+            await asyncio.wait({step})
+        finally:
+            self._step = None
+            step.cancel()
+            await asyncio.gather(step, return_exceptions=True)
+        if step.cancelled():
+            await self._put_back(job)
+        else:
+            step.result()
+
+    async def _put_back(self, job: SyncJobRow) -> None:
+        """A run that a pause has stopped: sent files stay where they are, and it is the first to go on."""
+        kept = await self._parts.store.job(job.id)
+        if kept is not None and kept.state is SyncJobState.RUNNING:
+            what = f"stopped where it was: {self._instrument.id} was paused"
+            now = self._parts.now()
+            kept = await self._parts.store.move(job.id, SyncJobState.QUEUED, at=now, who=self._stopped_by, what=what)
+            sentence = f"{job.equipment_id} {safe_text(Path(job.run_path).name)}: {what}; it goes on from there."
+            self._parts.bus.say(EventKind.RUN_QUEUED, sentence, job=kept)
+
+    def _is_publishing(self) -> bool:
+        progress = self._parts.board.of(self._instrument.id)
+        return progress is not None and progress.phase is Phase.PUBLISHING
 
     async def _react(self, job: SyncJobRow, error: TransportError) -> None:
         if error.error_kind is TransportErrorKind.HASH_MISMATCH:
