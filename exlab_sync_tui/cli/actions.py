@@ -127,7 +127,7 @@ async def _enqueue(client: NASSyncClient, path: str) -> int:
 def put_findings(findings: Sequence[Finding]) -> None:
     """Each finding with what to do about it."""
     shown = findings[:_FINDINGS]
-    for finding, following in zip(shown, [*shown[1:], None], strict=True):
+    for finding, following in zip(shown, [*shown[1:], None], strict=False):
         where = "the run's own path" if finding.offending_path == "." else safe_text(finding.offending_path)
         lifted = ", lifted by an override" if finding.override_active else ""
         put(f"    {finding.rule.value} ({finding.tier.value}{lifted}) at {where}: {safe_text(finding.rule_detail)}")

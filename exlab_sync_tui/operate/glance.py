@@ -88,13 +88,13 @@ class Glance:
             return f"Everything is safe: {count(total.safe, 'run')} on the destination, proven."
         numbers = (
             (total.failed, "failed"),
-            (total.blocked, "blocked by the gate"),
+            (total.blocked, "blocked"),
             (total.waiting, "waiting"),
             (total.queued, "queued"),
             (total.moving, "on the way"),
         )
         parts = [f"{number:,} {word}" for number, word in numbers if number]
-        return f"Not everything is safe yet: {', '.join(parts)}; {total.safe:,} of {count(total.total, 'run')} safe."
+        return f"Not everything is safe: {', '.join(parts)}; {total.safe:,} of {count(total.total, 'run')} safe."
 
 
 def most_serious(codes: Collection[int]) -> int:
