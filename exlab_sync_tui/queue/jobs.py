@@ -15,6 +15,7 @@ from exlab_sync_tui.queue.rows import (
     from_microseconds,
     microseconds,
     moment_text,
+    path_batches,
     path_bytes,
     plain,
     read_job,
@@ -84,6 +85,15 @@ class Jobs:
     def by_run(self, db: sqlite3.Connection, run_path: str) -> SyncJobRow | None:
         """The job of this run."""
         return self._one(db, "run_path = ?", path_bytes(run_path))
+
+    def by_runs(self, db: sqlite3.Connection, run_paths: Sequence[str]) -> dict[str, SyncJobRow]:
+        """The jobs of these runs, as far as they have one."""
+        found: dict[str, SyncJobRow] = {}
+        for keys in path_batches(run_paths):
+            marks = ", ".join("?" * len(keys))
+            rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE run_path IN ({marks})", keys)
+            found |= {job.run_path: job for job in self._skips.each(rows, read_job, "job")}
+        return found
 
     def _one(self, db: sqlite3.Connection, condition: str, value: object) -> SyncJobRow | None:
         rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE {condition}", (value,))

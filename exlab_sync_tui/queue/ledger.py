@@ -12,6 +12,7 @@ from exlab_sync_tui.queue.rows import (
     history_values,
     hold_values,
     observation_values,
+    path_batches,
     path_bytes,
     plain,
     read_debt,
@@ -22,6 +23,7 @@ from exlab_sync_tui.queue.rows import (
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from exlab_sync_tui.model.hold import Hold, HoldScope
     from exlab_sync_tui.queue.skipping import Skips
@@ -131,6 +133,19 @@ def observation(db: sqlite3.Connection, run_path: str) -> Observation | None:
         "SELECT run_path, fingerprint, since, seen, taken FROM observations WHERE run_path = ?", (path_bytes(run_path),)
     ).fetchone()
     return None if row is None else read_observation(row)
+
+
+def observations(db: sqlite3.Connection, run_paths: Sequence[str]) -> dict[str, Observation]:
+    """How these runs looked last time."""
+    found: dict[str, Observation] = {}
+    for keys in path_batches(run_paths):
+        rows = db.execute(
+            "SELECT run_path, fingerprint, since, seen, taken FROM observations"
+            f" WHERE run_path IN ({', '.join('?' * len(keys))})",
+            keys,
+        )
+        found |= {seen.run_path: seen for seen in map(read_observation, rows) if seen is not None}
+    return found
 
 
 def observe(db: sqlite3.Connection, seen: Observation) -> None:

@@ -92,6 +92,11 @@ class MemoryStore:
         """The job of a run."""
         return next((job for job in self._now.jobs.values() if job.run_path == run_path), None)
 
+    async def jobs_of(self, run_paths: Sequence[str]) -> dict[str, SyncJobRow]:
+        """The jobs of these runs by run path."""
+        wanted = set(run_paths)
+        return {job.run_path: job for job in self._now.jobs.values() if job.run_path in wanted}
+
     async def jobs(
         self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
     ) -> list[SyncJobRow]:
@@ -360,6 +365,10 @@ class MemoryStore:
     async def observation(self, run_path: str) -> Observation | None:
         """How the run looked last time."""
         return self._now.observations.get(run_path)
+
+    async def observations(self, run_paths: Sequence[str]) -> dict[str, Observation]:
+        """How these runs looked last time, by run path."""
+        return {path: self._now.observations[path] for path in run_paths if path in self._now.observations}
 
     async def observe(self, observation: Observation) -> None:
         """Remember how the run looks."""

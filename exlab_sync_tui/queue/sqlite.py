@@ -129,6 +129,10 @@ class SQLiteStore:
         """The job of a run."""
         return await self._read(lambda db: self._jobs.by_run(db, run_path))
 
+    async def jobs_of(self, run_paths: Sequence[str]) -> dict[str, SyncJobRow]:
+        """The jobs of these runs by run path."""
+        return await self._read(lambda db: self._jobs.by_runs(db, run_paths))
+
     async def jobs(
         self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
     ) -> list[SyncJobRow]:
@@ -275,6 +279,10 @@ class SQLiteStore:
     async def observation(self, run_path: str) -> Observation | None:
         """How the run looked last time."""
         return await self._read(lambda db: ledger.observation(db, run_path))
+
+    async def observations(self, run_paths: Sequence[str]) -> dict[str, Observation]:
+        """How these runs looked last time, by run path."""
+        return await self._read(lambda db: ledger.observations(db, run_paths))
 
     async def observe(self, observation: Observation) -> None:
         """Remember how the run looks."""

@@ -167,6 +167,10 @@ class JobStore(Protocol):
         """The job of a run."""
         ...
 
+    async def jobs_of(self, run_paths: Sequence[str]) -> dict[str, SyncJobRow]:
+        """The jobs of these runs by run path, as far as there are any."""
+        ...
+
     async def jobs(
         self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
     ) -> list[SyncJobRow]:
@@ -306,6 +310,10 @@ class JobStore(Protocol):
 
     async def observation(self, run_path: str) -> Observation | None:
         """How the run looked last time."""
+        ...
+
+    async def observations(self, run_paths: Sequence[str]) -> dict[str, Observation]:
+        """How these runs looked last time, by run path, as far as they were looked at."""
         ...
 
     async def observe(self, observation: Observation) -> None:

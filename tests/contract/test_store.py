@@ -473,6 +473,16 @@ class TestLedger:
         await store.forget_observation(STRANGE)
         assert await store.observation(STRANGE) is None
 
+    async def test_jobs_and_observations_of_many_runs_are_read_at_once(self, store: JobStore) -> None:
+        jobs = {job.run_path: job for job in [await queued(store, name) for name in ("a", "b", "c")]}
+        seen = {path: Observation(path, "f", NOON, NOON) for path in (STRANGE, "/lab/a")}
+        for one in seen.values():
+            await store.observe(one)
+        asked = [STRANGE, *(f"/lab/{name}" for name in "ab"), *(f"/lab/none-{number}" for number in range(1_200))]
+        assert await store.jobs_of(asked) == {path: jobs[path] for path in ("/lab/a", "/lab/b")}
+        assert await store.observations(asked) == seen
+        assert await store.jobs_of([]) == await store.observations([]) == {}
+
     async def test_notes_are_kept_replaced_and_removed(self, store: JobStore) -> None:
         assert await store.noted("paused") is None
         await store.note("paused", "by mira \udcff")
