@@ -120,6 +120,9 @@ _SYNCFS_REPORTS_SINCE = (5, 8)
 _SYNCFS_REACHES = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "nfs", "nfs4"})
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 """File systems without anything below the cache: what is read from them is what they hold."""
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "vboxsf"}
+)
 
 
 @functools.cache
@@ -263,6 +266,19 @@ def _is_gone(fd: int, offset: int) -> bool:
 def file_system(fd: int) -> str:
     """What kind of file system holds an open file, as in ``/proc/self/mountinfo``: ``ext4``, ``nfs4``; else ``""``."""
     return _mount_of(fd)[1]
+
+
+def tells_changes(folder: str) -> bool:
+    """Whether this system hears of every change in *folder*: not of what others do on a share or behind FUSE."""
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        kind = file_system(fd)
+    finally:
+        os.close(fd)
+    return kind not in _NETWORK and not kind.startswith("fuse.")
 
 
 def on_own_mount(fd: int) -> bool:

@@ -6,15 +6,16 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exlab_sync_tui.errors import NotFoundError, UnknownEquipmentError, UsageError
 from exlab_sync_tui.model.run import CACHE_FOLDER, EquipmentFolder, Layout, RunFolder
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 Problem = Callable[[str], object]
 """Takes one sentence about something that could not be looked into."""
@@ -36,7 +37,11 @@ def discover(equipment: EquipmentFolder, problem: Problem) -> Iterator[RunFolder
     leads out of it is told to *problem*, like a folder that cannot be read. It lists folders: call it in a thread.
     """
     root = os.path.realpath(equipment.root)
-    found = _exlab(root, problem) if equipment.layout is Layout.EXLAB else _plain(root, equipment.run_pattern, problem)
+    yield from oldest_first(root, equipment, _runs(root, shape_of(equipment), problem), problem)
+
+
+def oldest_first(root: str, equipment: EquipmentFolder, found: Iterable[str], problem: Problem) -> Iterator[RunFolder]:
+    """The runs at these places below *root*, by their own mtime, then by name; what is gone is left out."""
     containers: dict[str, tuple[Path, PurePosixPath]] = {}
     for _, below in sorted(_with_times(root, found, problem)):
         container, _, name = below.rpartition("/")
@@ -123,47 +128,90 @@ class RunPattern:
         return frozenset(places)
 
 
-def _exlab(root: str, problem: Problem) -> Iterator[str]:
-    for project in _folders(root, "", problem):
-        if project.startswith("."):
-            continue
-        for place in _folders(root, project, problem):
-            name = place.rpartition("/")[2]
-            if name.startswith("."):
-                continue
-            if _is_container(name):
-                yield from (leaf for leaf in _folders(root, place, problem) if not _is_ours(leaf))
-            elif name.startswith(_PREFIXES) or _has_creation(root, place):
-                yield place
-            else:
-                leaves = _folders(root, place, problem)
-                yield from (leaf for leaf in leaves if leaf.rpartition("/")[2].startswith(_PREFIXES))
+class Shape(Protocol):
+    """Which folders of a layout hold runs. A state is what a folder is known for by its place; the root has *start*."""
+
+    start: Hashable
+
+    def step(self, root: str, below: str, name: str, state: Hashable) -> tuple[bool, Hashable | None]:
+        """Whether the folder *name* in ``root/below`` is a run; if not, its state, or ``None`` if none lie in it."""
+        ...
+
+    def depends_on_content(self, state: Hashable) -> bool:
+        """Whether answers of ``step`` may change without any name in a folder of this state being changed."""
+        ...
 
 
-def _plain(root: str, run_pattern: str, problem: Problem) -> Iterator[str]:
-    pattern = RunPattern(run_pattern)
-    waiting = [("", pattern.start)]
+def shape_of(equipment: EquipmentFolder) -> Shape:
+    """The shape of an instrument's layout (``FORMATS.md`` §1)."""
+    return _Exlab() if equipment.layout is Layout.EXLAB else _Plain(equipment.run_pattern)
+
+
+class _Place(Enum):
+    INSTRUMENT = "instrument"
+    PROJECT = "project"
+    CONTAINER = "container"
+    OTHER = "other"
+
+
+class _Exlab:
+    start: Hashable = _Place.INSTRUMENT
+
+    def step(self, root: str, below: str, name: str, state: Hashable) -> tuple[bool, Hashable | None]:
+        if state is _Place.CONTAINER:
+            return not name.startswith(_OURS), None
+        if state is _Place.OTHER:
+            return name.startswith(_PREFIXES), None
+        if name.startswith("."):
+            return False, None
+        if state is _Place.INSTRUMENT:
+            return False, _Place.PROJECT
+        if _is_container(name):
+            return False, _Place.CONTAINER
+        if name.startswith(_PREFIXES) or _has_creation(root, f"{below}/{name}"):
+            return True, None
+        return False, _Place.OTHER
+
+    def depends_on_content(self, state: Hashable) -> bool:
+        return state is _Place.PROJECT
+
+
+class _Plain:
+    def __init__(self, run_pattern: str) -> None:
+        self._pattern = RunPattern(run_pattern)
+        self.start: Hashable = self._pattern.start
+
+    def step(self, root: str, below: str, name: str, state: Hashable) -> tuple[bool, Hashable | None]:  # noqa: ARG002  # Shape
+        if name.startswith(".") or not isinstance(state, frozenset):
+            return False, None
+        reached = self._pattern.step(state, name)
+        return (True, None) if self._pattern.accepts(reached) else (False, reached or None)
+
+    def depends_on_content(self, state: Hashable) -> bool:  # noqa: ARG002  # Shape
+        return False
+
+
+def _runs(root: str, shape: Shape, problem: Problem) -> Iterator[str]:
+    waiting: list[tuple[str, Hashable]] = [("", shape.start)]
     while waiting:
         below, state = waiting.pop()
-        for folder in _folders(root, below, problem):
-            name = folder.rpartition("/")[2]
-            if name.startswith("."):
-                continue
-            reached = pattern.step(state, name)
-            if pattern.accepts(reached):
+        for name in folders(root, below, problem):
+            is_run, reached = shape.step(root, below, name, state)
+            folder = f"{below}/{name}" if below else name
+            if is_run:
                 yield folder
-            elif reached:
+            elif reached is not None:
                 waiting.append((folder, reached))
 
 
-def _folders(root: str, below: str, problem: Problem) -> Iterator[str]:
-    """Real folders in ``root/below``, as paths below *root*."""
+def folders(root: str, below: str, problem: Problem) -> Iterator[str]:
+    """Names of the real folders in ``root/below``; links out of *root* and what cannot be listed go to *problem*."""
     path = f"{root}/{below}" if below else root
     try:
         with os.scandir(path) as found:
             for entry in found:
                 if entry.is_dir(follow_symlinks=False):
-                    yield f"{below}/{entry.name}" if below else entry.name
+                    yield entry.name
                 elif entry.is_symlink() and not entry.name.startswith("."):
                     _tell_if_outside(root, entry, problem)
     except FileNotFoundError:
@@ -183,7 +231,7 @@ def _tell_if_outside(root: str, link: os.DirEntry[str], problem: Problem) -> Non
         )
 
 
-def _with_times(root: str, found: Iterator[str], problem: Problem) -> Iterator[tuple[int, str]]:
+def _with_times(root: str, found: Iterable[str], problem: Problem) -> Iterator[tuple[int, str]]:
     for below in found:
         try:
             yield os.lstat(f"{root}/{below}").st_mtime_ns, below
@@ -225,10 +273,6 @@ def _inside(run: object) -> str:
 
 def _is_container(name: str) -> bool:
     return name.casefold() in _CONTAINERS
-
-
-def _is_ours(below: str) -> bool:
-    return below.rpartition("/")[2].startswith(_OURS)
 
 
 def _has_creation(root: str, below: str) -> bool:
