@@ -232,7 +232,9 @@ class _Wiring:
 
     def _mounted(self, item: Equipment, path: Path, injected: Injected, rate: RateSource) -> Destination:
         key = f"mount:{path}"
-        transport = MountTransport(MountOptions(path=path, lease_fd=self._lease_fd), Limiter(rate, self._plan.clock))
+        capped = item.transport is not None and item.transport.bandwidth.upload_mbps is not None
+        limiter = Limiter(rate if capped else None, self._plan.clock)
+        transport = MountTransport(MountOptions(path=path, lease_fd=self._lease_fd), limiter)
         self._transports[item.id] = transport
         return Destination(key, transport.title, str(path), item.id, injected, rate, self._off(), transport)
 

@@ -90,7 +90,7 @@ def _mounted(item: Equipment, *, local: bool) -> MountTransport:
     if item.transport is None or item.transport.type != "mount":
         kind = item.transport.type if item.transport else "none (sync_mode stage)"
         raise RefusedError(f"{item.id} has transport {kind}; this version can use destinations of type mount.")
-    return MountTransport(MountOptions(path=item.transport.path, local=local), Limiter(lambda: None, SystemClock()))
+    return MountTransport(MountOptions(path=item.transport.path, local=local), Limiter(None, SystemClock()))
 
 
 async def _remember(store_path: Path, key: str, identity_id: str) -> None:
