@@ -1,0 +1,89 @@
+"""How is the console opened and closed? Starts the cockpit, shows the screen, and says goodbye on the normal one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from exlab_sync_tui.headless.signals import exit_code_of
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.text import count
+from exlab_sync_tui.tui.app import ConsoleApp
+from exlab_sync_tui.tui.scene import Lookout, Tally
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.cockpit import Cockpit, Pulse
+    from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.tui.options import ConsoleOptions, Lab
+
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
+
+
+def run_console(cockpit: Cockpit, lab: Lab, options: ConsoleOptions, *, title: str, clock: Clock | None = None) -> int:
+    """Open the console until somebody leaves it; the exit code. Raises ``ExlabSyncError`` if *cockpit* cannot start."""
+    return asyncio.run(open_console(cockpit, lab, options, title=title, clock=clock))
+
+
+async def open_console(
+    cockpit: Cockpit, lab: Lab, options: ConsoleOptions, *, title: str, clock: Clock | None = None
+) -> int:
+    """The same inside a running loop."""
+    clock = clock or SystemClock()
+    await cockpit.start()
+    try:
+        code = await _shown(ConsoleApp(cockpit, lab, options, clock, title=title))
+        tally, pulse = (await Lookout(cockpit.store).look(clock.now())).tally(), await cockpit.pulse()
+        if pulse.hosted and tally.moving:
+            click.echo("exlab-sync: stopping; transfers keep their place.", err=True)
+    finally:
+        await cockpit.stop()
+    click.echo(farewell(tally, pulse))
+    return code
+
+
+def farewell(tally: Tally, pulse: Pulse) -> str:
+    """What is left over when the console closes."""
+    if not tally.total:
+        left = "No run is known yet."
+    elif tally.safe == tally.total:
+        left = f"All {count(tally.safe, 'run')} are safe." if tally.safe > 1 else "The only run is safe."
+    else:
+        numbers = ((tally.backlog, "still to send"), (tally.failed, "failed"), (tally.held, "not queued yet"))
+        parts = [f"{number:,} {word}" for number, word in numbers if number]
+        left = f"{tally.safe:,} of {count(tally.total, 'run')} are safe; {', '.join(parts)}."
+    if not pulse.hosted:
+        after = (
+            "The engine goes on without this console."
+            if pulse.alive
+            else "No engine is at work; start one with `exlab-sync run`."
+        )
+    elif tally.backlog:
+        after = "What is queued stays queued and goes on at the next start; `exlab-sync run` does it without a console."
+    else:
+        after = "Nothing is watched until the next start; `exlab-sync run` watches without a console."
+    return f"{left} {after}"
+
+
+async def _shown(app: ConsoleApp) -> int:
+    """Run the app; a signal to end closes it in good order, so that the terminal is as it was."""
+    loop, caught = asyncio.get_running_loop(), []
+
+    def end(number: signal.Signals) -> None:
+        caught.append(number)
+        app.exit(exit_code_of(number))
+
+    for number in _ENDINGS:
+        with suppress(NotImplementedError):  # Windows' loop has no signal handlers
+            loop.add_signal_handler(number, end, number)
+    try:
+        code = await app.run_async()
+    finally:
+        for number in _ENDINGS:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+    return code if code is not None else (app.return_code or 0)

@@ -1,0 +1,126 @@
+"""What is going on right now? One frozen picture of the store, and one of what moves, for every part of the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.engine.cockpit import Pulse
+from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
+from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
+from exlab_sync_tui.operate.runs import all_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from exlab_sync_tui.engine.cockpit import Flight
+    from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
+    from exlab_sync_tui.queue.store import JobStore
+
+NEEDS_SOMEBODY = frozenset(
+    {HoldKind.BLOCKED, HoldKind.CONFLICT, HoldKind.NAMES, HoldKind.OVERSIZE, HoldKind.DAMAGED, HoldKind.SET_UP}
+)
+"""Holds that do not end by themselves: the run itself is what somebody has to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many runs are where. ``held``: without a job yet, because they are still being written or were blocked."""
+
+    safe: int = 0
+    moving: int = 0
+    queued: int = 0
+    failed: int = 0
+    held: int = 0
+
+    @property
+    def total(self) -> int:
+        """All runs that are known."""
+        return self.safe + self.moving + self.queued + self.failed + self.held
+
+    @property
+    def backlog(self) -> int:
+        """Runs that have still to go."""
+        return self.moving + self.queued
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The store at one moment. ``bare`` are the holds of runs that have no job."""
+
+    at: datetime
+    counts: Mapping[tuple[str, SyncJobState], int] = field(default_factory=dict)
+    run_holds: Mapping[str, Hold] = field(default_factory=dict)
+    bare: tuple[Hold, ...] = ()
+    instrument_holds: Mapping[str, Hold] = field(default_factory=dict)
+    destination_holds: tuple[Hold, ...] = ()
+
+    def tally(self, equipment_id: str = "") -> Tally:
+        """Counts of one instrument, or of all."""
+        found = {"safe": 0, "moving": 0, "queued": 0, "failed": 0}
+        for (owner, state), number in self.counts.items():
+            if equipment_id in {"", owner}:
+                found[_place(state)] += number
+        held = sum(1 for hold in self.bare if equipment_id in {"", hold.equipment_id})
+        return Tally(**found, held=held)
+
+    @property
+    def needing(self) -> int:
+        """How many runs wait for a person."""
+        stuck = sum(1 for hold in self.run_holds.values() if hold.kind in NEEDS_SOMEBODY)
+        return self.tally().failed + stuck
+
+    def is_paused(self, equipment_id: str) -> bool:
+        """Whether an operator has paused the instrument."""
+        hold = self.instrument_holds.get(equipment_id)
+        return hold is not None and hold.kind is HoldKind.PAUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What moves at this moment, by job id, and whether an engine is at work."""
+
+    flights: Mapping[str, Flight] = field(default_factory=dict)
+    pulse: Pulse = field(default_factory=lambda: Pulse(alive=True, hosted=True))
+
+    def of(self, job: SyncJobRow | None) -> Flight | None:
+        """The transfer of a job."""
+        return self.flights.get(job.id) if job is not None else None
+
+    def at(self, equipment_id: str) -> Flight | None:
+        """The transfer of an instrument; it has one at most."""
+        return next((one for one in self.flights.values() if one.equipment_id == equipment_id), None)
+
+
+class Lookout:
+    """Takes pictures of the store. Remembers which held runs have a job: that never changes back."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._with_job: set[str] = set()
+
+    async def look(self, at: datetime) -> Scene:
+        """Read counts and holds. Raises ``StoreError``."""
+        counts = await self._store.counts()
+        held: dict[HoldScope, dict[str, Hold]] = {scope: {} for scope in HoldScope}
+        async for hold in all_holds(self._store):
+            held[hold.scope][hold.key] = hold
+        runs = held[HoldScope.RUN]
+        bare = [hold for hold in runs.values() if not await self._has_job(hold.key)]
+        return Scene(
+            at, counts, runs, tuple(bare), held[HoldScope.EQUIPMENT], tuple(held[HoldScope.DESTINATION].values())
+        )
+
+    async def _has_job(self, run_path: str) -> bool:
+        if run_path not in self._with_job and await self._store.job_of(run_path) is not None:
+            self._with_job.add(run_path)
+        return run_path in self._with_job
+
+
+def _place(state: SyncJobState) -> str:
+    if state in SAFE_STATES:
+        return "safe"
+    if state in MOVING_STATES:
+        return "moving"
+    return state.value

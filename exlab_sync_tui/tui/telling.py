@@ -1,0 +1,110 @@
+"""How does a run stand, in one word, and what happens next with it, in half a sentence?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, mood_of, spoken
+from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.model.hold import HoldKind
+from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
+from exlab_sync_tui.text import ago, count, safe_text, size
+from exlab_sync_tui.tui.moments import when
+from exlab_sync_tui.tui.scene import NEEDS_SOMEBODY
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.engine.cockpit import Flight
+    from exlab_sync_tui.model.hold import Hold
+    from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.tui.listing import Row
+    from exlab_sync_tui.tui.options import Lab
+    from exlab_sync_tui.tui.scene import Live, Scene
+
+_PROOF = {
+    EvidenceLevel.REMOTE_HASH: "hashed by the NAS",
+    EvidenceLevel.READ_BACK: "read back",
+    EvidenceLevel.RSYNC_CHECKSUM: "rsync checksums",
+    EvidenceLevel.READ_BACK_CACHED: "read back, perhaps from a cache",
+    EvidenceLevel.SIZE_MTIME: "size and time only",
+}
+_SHORT = {
+    SyncJobState.RUNNING.value: "sending",
+    SyncJobState.AWAITING_VERIFY.value: "checking",
+    SyncJobState.CLEANUP_ELIGIBLE.value: "verified",
+    HoldKind.WRONG_DESTINATION.value: "wrong NAS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A mood, its word, and a story; a ``flight`` is drawn as a bar instead of the story. All safe to show."""
+
+    mood: str
+    word: str
+    story: str
+    flight: Flight | None = None
+
+
+def tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
+    """How *row* stands."""
+    job = row.job
+    if job is None or (row.hold is not None and row.hold.kind is HoldKind.DAMAGED):
+        return _of_hold(row.hold, scene) if row.hold is not None else Telling(NOTE, "unknown", "")
+    if job.state in SAFE_STATES:
+        return _safe(job, scene)
+    if job.state is SyncJobState.FAILED:
+        return Telling(BAD, "failed", safe_text(job.last_error or "the reason was not recorded"))
+    flight = live.of(job)
+    if flight is not None:
+        return Telling(MOVE, safe_text(flight.phase), "", flight)
+    if not live.pulse.alive:
+        return Telling(WAIT, _word(job.state.value), "no engine is at work; the next one takes it up")
+    if job.state in MOVING_STATES:
+        return Telling(MOVE, _word(job.state.value), "goes on in a moment")
+    return _queued(job, row.hold or _wider(job, scene, lab), scene)
+
+
+def _safe(job: SyncJobRow, scene: Scene) -> Telling:
+    parts = [f"{count(job.files_total, 'file')}, {size(job.bytes_total)}"] if job.files_total else []
+    if job.evidence:
+        parts.append(_PROOF[job.evidence])
+    if job.verified_at:
+        parts.append(when(job.verified_at, scene.at))
+    word = "cleaned" if job.state is SyncJobState.CLEANED else "verified"
+    return Telling(GOOD, word, "; ".join(parts))
+
+
+def _queued(job: SyncJobRow, hold: Hold | None, scene: Scene) -> Telling:
+    if hold is not None:
+        return _of_hold(hold, scene)
+    if job.next_attempt_at is not None and job.next_attempt_at > scene.at:
+        reason = f": {safe_text(job.last_error)}" if job.last_error else ""
+        return Telling(WAIT, "waiting", f"next attempt {ago(job.next_attempt_at, scene.at)}{reason}")
+    return Telling(NOTE, "queued", "goes by itself when its turn comes")
+
+
+def _of_hold(hold: Hold, scene: Scene) -> Telling:
+    soon = hold.until is not None and hold.until > scene.at and "looks again" not in hold.next_step
+    parts = [safe_text(hold.sentence).strip().rstrip(".")]
+    if hold.next_step:
+        parts.append(safe_text(hold.next_step).strip().rstrip("."))
+    if soon and hold.until is not None:
+        parts.append(f"next look {ago(hold.until, scene.at)}")
+    mood = BAD if hold.kind in NEEDS_SOMEBODY else mood_of(hold.kind.value)
+    return Telling(mood, _word(hold.kind.value), "; ".join(parts))
+
+
+def _wider(job: SyncJobRow, scene: Scene, lab: Lab) -> Hold | None:
+    """The hold on the job's instrument or on its destination."""
+    own = scene.instrument_holds.get(job.equipment_id)
+    if own is not None:
+        return own
+    return next(
+        (hold for hold in scene.destination_holds if any(one.id == job.equipment_id for one in lab.behind(hold))), None
+    )
+
+
+def _word(value: str) -> str:
+    return _SHORT.get(value) or spoken(value)
