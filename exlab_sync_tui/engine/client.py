@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui.engine.assembly import assemble
 from exlab_sync_tui.errors import NotFoundError
-from exlab_sync_tui.watch.discovery import locate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
 
-    from exlab_sync_tui.engine.board import Progress
+    from exlab_sync_tui.engine.assembly import Blueprint
+    from exlab_sync_tui.engine.board import Board, Progress
+    from exlab_sync_tui.engine.cockpit import Order, Outcome
     from exlab_sync_tui.engine.core import Engine
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable
     from exlab_sync_tui.engine.scout import Sighting
@@ -51,8 +52,11 @@ class NASSyncClient:
         start_lanes: bool = True,
         clock: Clock | None = None,
         operator: str | None = None,
+        attachable: bool | None = None,
     ) -> None:
+        """*attachable*: other processes may watch and order; by default so unless a *clock* is injected."""
         self._start_lanes = start_lanes
+        self._attachable = clock is None if attachable is None else attachable
         self._engine: Engine = assemble(
             config=config,
             queue_db=queue_db,
@@ -78,7 +82,7 @@ class NASSyncClient:
 
     async def init(self) -> None:
         """Take the lock, open the store, take up what an earlier engine left, and start the lanes."""
-        await self._engine.start(lanes=self._start_lanes)
+        await self._engine.start(lanes=self._start_lanes, attachable=self._attachable)
 
     async def close(self) -> None:
         """Stop the lanes and their children and leave every job resumable; a second call does nothing."""
@@ -88,6 +92,30 @@ class NASSyncClient:
     def store(self) -> JobStore:
         """The store, for reading."""
         return self._engine.works.parts.store
+
+    @property
+    def user(self) -> str:
+        """Who acts: the operator that was named, or the user of this login."""
+        return self._engine.works.parts.identities.user
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """What the engine is built from: settings, store and clock."""
+        return self._engine.blueprint
+
+    @property
+    def board(self) -> Board:
+        """How far each transfer is, to be sampled."""
+        return self._engine.works.parts.board
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the lanes move."""
+        return self._engine.is_at_work
+
+    async def order(self, order: Order) -> Outcome:
+        """Carry out what an operator wants, and say what became of it; never raises for what can be mended."""
+        return await self._engine.steering.carry_out(order)
 
     def progress(self) -> list[Progress]:
         """The transfers in flight, to be sampled."""
@@ -103,25 +131,12 @@ class NASSyncClient:
         Raises ``UnknownEquipmentError``, ``NotFoundError``, ``OrphanRunError``, ``CreationError``, ``RefusedError``;
         nothing is queued then.
         """
-        works = self._engine.works
-        folders = [instrument.folder for instrument in works.instruments.values()]
-        run = await asyncio.to_thread(locate, Path(run_path), folders)
-        instrument = works.instruments[run.equipment_id]
-        await works.refuse_unready(instrument)
-        handle = await works.intake.enqueue(run, instrument, origin="operator", who=works.parts.identities.user)
-        await works.bookkeeper.pay(str(run.path))
-        works.wake(run.equipment_id)
+        handle = await self._engine.steering.enqueue(run_path, who=self.user)
         return replace(handle, run_path=str(run_path))
 
     async def retry(self, job_id: str) -> None:
         """Queue a failed run afresh; give a verified one a verification pass; refuse any other with a sentence."""
-        works = self._engine.works
-        job = await works.parts.store.job(job_id)
-        if job is None:
-            raise NotFoundError
-        await works.orders.retry(job)
-        await works.bookkeeper.pay(job.run_path)
-        works.wake(job.equipment_id)
+        await self._engine.steering.retry(job_id, who=self.user)
 
     async def status(self, run_path: Path) -> str:
         """The state of the run's job, or ``"none"``."""
@@ -138,7 +153,7 @@ class NASSyncClient:
         job = await self.job_of(run_path)
         if job is None:
             raise NotFoundError
-        return await self._engine.works.orders.compare(job)
+        return await self._engine.steering.compare(job)
 
     async def scan(self) -> dict[str, Sighting]:
         """Look once at every instrument's folders and queue what is finished; by equipment id."""

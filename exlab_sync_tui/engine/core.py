@@ -6,9 +6,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.desk import Desk
+from exlab_sync_tui.engine.flights import Sampler
 from exlab_sync_tui.engine.heal import owe_lost_statuses
 from exlab_sync_tui.engine.ownership import claim_folder
 from exlab_sync_tui.engine.statelock import take_state_folder
+from exlab_sync_tui.engine.steering import Steering
 from exlab_sync_tui.errors import FolderOwnedError, RefusedError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
@@ -26,8 +29,9 @@ class Engine:
     """One engine on one state folder. ``works`` exists between ``start()`` and ``stop()``."""
 
     def __init__(self, blueprint: Blueprint) -> None:
-        self._blueprint = blueprint
+        self.blueprint = blueprint
         self._works: Works | None = None
+        self._steering: Steering | None = None
         self._lock: FileLock | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._healing: asyncio.Task[None] | None = None
@@ -39,18 +43,35 @@ class Engine:
             raise RefusedError("The engine has not been started; await init() first.")
         return self._works
 
-    async def start(self, *, lanes: bool = True) -> None:
+    @property
+    def steering(self) -> Steering:
+        """What carries orders out. Raises ``RefusedError`` before ``start()``."""
+        if self._steering is None:
+            self._steering = Steering(self.works)
+        return self._steering
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the lanes move, and nothing that holds them together has ended."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def start(self, *, lanes: bool = True, attachable: bool = True) -> None:
         """Take the lock, open the store, take up what an earlier engine left, and, if wanted, start the lanes.
 
+        An *attachable* engine with lanes leaves a heartbeat and carries out what other processes ask.
         Raises ``EngineRunningError``, ``StateFolderError``, ``StoreError``; nothing is left open then.
         """
         if self._works is not None:
             return
-        self._lock = await asyncio.to_thread(take_state_folder, self._blueprint.queue_db.parent)
+        self._lock = await asyncio.to_thread(take_state_folder, self.blueprint.queue_db.parent)
         try:
-            self._works = self._blueprint.wire(self._lock.fd)
+            self._works = self.blueprint.wire(self._lock.fd)
             await self._works.parts.store.open()
             await self._take_up(lanes=lanes)
+            if lanes and attachable:
+                parts = self._works.parts
+                desk = Desk(parts, self.steering, Sampler(parts.board, parts.clock))
+                self._tasks.append(asyncio.create_task(desk.run(), name="desk"))
         except BaseException:
             await self.stop()
             raise
@@ -61,7 +82,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        works, self._works = self._works, None
+        works, self._works, self._steering = self._works, None, None
         if works is not None:
             await works.close()
         lock, self._lock = self._lock, None
@@ -101,7 +122,9 @@ class Engine:
         for instrument in works.instruments.values():
             if not await self._may_run(instrument):
                 works.lanes.pop(instrument.id, None)
-            elif lanes:
+                continue
+            await self.steering.pauses.take_up(instrument.id)
+            if lanes:
                 lane = works.lanes[instrument.id]
                 lane.wake()
                 self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {instrument.id}"))
@@ -117,7 +140,7 @@ class Engine:
         """Whether the instrument gets a lane; if not, a hold says why."""
         holds, store_id = self.works.parts.holds, self.works.parts.store.store_id
         try:
-            await asyncio.to_thread(claim_folder, instrument.folder, store_id, self._blueprint.queue_db)
+            await asyncio.to_thread(claim_folder, instrument.folder, store_id, self.blueprint.queue_db)
         except FolderOwnedError as error:
             await holds.lay(
                 HoldScope.EQUIPMENT, instrument.id, HoldKind.CONFLICT, str(error), equipment_id=instrument.id
@@ -127,10 +150,12 @@ class Engine:
             await holds.lay(
                 HoldScope.EQUIPMENT,
                 instrument.id,
-                HoldKind.SET_UP if self._blueprint.enabled else HoldKind.DISABLED,
+                HoldKind.SET_UP if self.blueprint.enabled else HoldKind.DISABLED,
                 instrument.destination.unready,
                 equipment_id=instrument.id,
             )
             return False
-        await holds.lift(HoldScope.EQUIPMENT, instrument.id)
+        hold = await self.works.parts.store.hold(HoldScope.EQUIPMENT, instrument.id)
+        if hold is not None and hold.kind is not HoldKind.PAUSED:
+            await holds.lift(HoldScope.EQUIPMENT, instrument.id)
         return True

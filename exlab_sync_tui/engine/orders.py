@@ -41,12 +41,12 @@ class Orders:
         self._audit_interval = audit_interval
         self._remote_stat = remote_stat
 
-    async def retry(self, job: SyncJobRow) -> None:
+    async def retry(self, job: SyncJobRow, *, who: str) -> None:
         """Queue a failed run afresh; give a verified one a verification pass. Raises ``RefusedError`` for any other."""
         if job.state in _PUBLISHED:
-            await self._add_pass(job)
+            await self._add_pass(job, who)
         elif job.state is SyncJobState.FAILED:
-            await self._queue_again(job)
+            await self._queue_again(job, who)
         else:
             raise RefusedError(
                 f"{safe_text(job.run_path)} is {job.state.value.replace('_', ' ')}, so there is nothing to retry;"
@@ -63,13 +63,13 @@ class Orders:
         audit = Audit(self._parts, instrument)
         return await audit.compare(job, with_local=job.state is not SyncJobState.CLEANED)
 
-    async def _queue_again(self, job: SyncJobRow) -> None:
+    async def _queue_again(self, job: SyncJobRow, who: str) -> None:
         now = self._parts.now()
         job = await self._parts.store.move(
             job.id,
             SyncJobState.QUEUED,
             at=now,
-            who=self._parts.identities.user,
+            who=who,
             what="retry asked for",
             debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
             attempts=0,
@@ -78,13 +78,11 @@ class Orders:
             next_attempt_at=None,
             held=False,
         )
-        await self._parts.holds.lift(HoldScope.RUN, job.run_path, "Retried by an operator.")
-        sentence = (
-            f"{job.equipment_id} {safe_text(Path(job.run_path).name)}: queued again by {self._parts.identities.user}."
-        )
+        await self._parts.holds.lift(HoldScope.RUN, job.run_path, "Retried by an operator.", who=who)
+        sentence = f"{job.equipment_id} {safe_text(Path(job.run_path).name)}: queued again by {safe_text(who)}."
         self._parts.bus.say(EventKind.RUN_QUEUED, sentence, job=job)
 
-    async def _add_pass(self, job: SyncJobRow) -> None:
+    async def _add_pass(self, job: SyncJobRow, who: str) -> None:
         result = await self.compare(job)
         if result.error_kind is not None:
             raise RefusedError(
@@ -92,7 +90,7 @@ class Orders:
                 " it stays verified as it was. Try again later."
             )
         if not result.ok:
-            await self._fail(job, result)
+            await self._fail(job, result, who)
             return
         now = self._parts.now()
         counts_from = max(moment for moment in (job.verified_at, job.last_attempt_at) if moment) + self._audit_interval
@@ -101,9 +99,9 @@ class Orders:
             await self._parts.store.amend(job.id, verify_passes=job.verify_passes + 1, last_attempt_at=now)
         rest = "" if counted else f"; another pass counts from {utc(counts_from)} on"
         what = f"verified again, {count(result.files, 'file')} agree{rest}"
-        await self._parts.store.record(HistoryEntry(now, job.run_path, job.id, self._parts.identities.user, what))
+        await self._parts.store.record(HistoryEntry(now, job.run_path, job.id, who, what))
 
-    async def _fail(self, job: SyncJobRow, result: VerifyResult) -> None:
+    async def _fail(self, job: SyncJobRow, result: VerifyResult, who: str) -> None:
         """A mismatch found later: no pass counts any more, and the operator chooses (``FORMATS.md`` §8)."""
         differing = [*result.mismatched, *result.missing, *result.extra]
         sentence = str(mismatch(f"this PC or {self._instruments[job.equipment_id].destination.title}", differing))
@@ -112,7 +110,7 @@ class Orders:
             job.id,
             SyncJobState.FAILED,
             at=now,
-            who=self._parts.identities.user,
+            who=who,
             what=sentence,
             debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "failed", now)],
             verify_passes=0,

@@ -50,6 +50,17 @@ def take_state_folder(folder: Path) -> FileLock:
     return lock
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether some process holds the lock at this moment; makes no file."""
+    place = folder / LOCK_NAME
+    if not place.exists():
+        return False
+    lock = _try(place)
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
 def _kind_of(folder: Path) -> str:
     fd = os.open(folder, os.O_RDONLY)
     try:
