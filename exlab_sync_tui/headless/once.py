@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _GRACE = timedelta(seconds=2)
 _SHORTEST_WAIT = 0.05
+_SHORTEST_REST = 0.5
 
 
 class Client(Protocol):
@@ -87,13 +88,17 @@ async def look_and_drain(client: Client, reporter: Reporter, clock: Clock, *, se
 
 
 async def serve(client: Client, reporter: Reporter, clock: Clock, *, rescan_seconds: float) -> None:
-    """Look at every folder again and again until cancelled. Raises what ended a lane or a look."""
+    """Look at every folder every *rescan_seconds*, or sooner where a run only has to stay still, until cancelled.
+
+    Raises what ended a lane or a look.
+    """
     problems = Problems(reporter)
 
     async def looking() -> None:
         while True:
-            problems.tell(await client.scan())
-            await clock.sleep(rescan_seconds)
+            sightings = await client.scan()
+            problems.tell(sightings)
+            await clock.sleep(_until_next(_next_look(sightings), clock, rescan_seconds))
 
     async def minding() -> None:
         """A lane ends only when the store is out of order; then nothing may go on."""
@@ -124,6 +129,13 @@ class Problems:
             if sentence not in self._told:
                 self._reporter.problem(equipment_id, sentence)
         self._told = {sentence for _, sentence in now}
+
+
+def _until_next(moment: datetime | None, clock: Clock, rescan_seconds: float) -> float:
+    """Seconds until the next look is due; a run that is being written cannot make it look all the time."""
+    if moment is None:
+        return rescan_seconds
+    return min(max((moment - clock.now()).total_seconds(), _SHORTEST_REST), rescan_seconds)
 
 
 def _next_look(sightings: Mapping[str, Sighting]) -> datetime | None:

@@ -132,6 +132,23 @@ async def test_the_service_looks_again_and_again_until_it_is_cancelled(clock: Ma
     assert client.did.count("scan") == 3
 
 
+async def test_the_service_looks_sooner_where_a_run_only_has_to_stay_still(
+    clock: ManualClock, reporter: Reporter
+) -> None:
+    client = Client(clock, [5, 0.01, None])
+    task = asyncio.create_task(serve(client, reporter, clock, rescan_seconds=60))
+    await clock.advance(4)
+    assert client.did.count("scan") == 1
+    await clock.advance(1.2)
+    assert client.did.count("scan") == 2
+    await clock.advance(0.4)
+    assert client.did.count("scan") == 3
+    await clock.advance(59)
+    assert client.did.count("scan") == 3
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_the_service_ends_when_a_lane_has_ended(clock: ManualClock, reporter: Reporter) -> None:
     client = Client(clock, [None])
     client.broken = StoreError("The disk is gone.")
