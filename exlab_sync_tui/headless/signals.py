@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     _Stop = Callable[[signal.Signals], None]
 
 _Result = TypeVar("_Result")
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""SIGHUP too: a terminal that is closed ends the work in the same good order."""
 
 
 async def until_signal(work: Coroutine[None, None, _Result]) -> _Result | signal.Signals:
@@ -44,6 +47,8 @@ def exit_code_of(number: signal.Signals) -> int:
 
 def _take(loop: asyncio.AbstractEventLoop, stop: _Stop) -> None:
     for number in _STOPPING:
+        if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: whoever started us wants the work to outlive the terminal
         try:
             loop.add_signal_handler(number, stop, number)
         except (NotImplementedError, RuntimeError, ValueError):

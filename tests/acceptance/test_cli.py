@@ -134,7 +134,7 @@ def test_why_and_status_answer_while_an_engine_runs_and_acting_verbs_are_refused
     assert engine.returncode == 143
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_service_in_good_order(lab: SampleLab, number: signal.Signals, code: int) -> None:
     foreign = snapshot_tree(lab.nas)
     adopt_all(lab)
