@@ -145,6 +145,14 @@ class TransportErrorKind(StrEnum):
 class TransportError(ExlabSyncError):
     """Moving the run failed; `exlab-sync why RUN` says when it is tried again."""
 
-    def __init__(self, message: str | None = None, error_kind: TransportErrorKind = TransportErrorKind.UNKNOWN) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        error_kind: TransportErrorKind = TransportErrorKind.UNKNOWN,
+        *,
+        needed_bytes: int = 0,
+    ) -> None:
         super().__init__(message)
         self.error_kind = error_kind
+        self.needed_bytes = needed_bytes
+        """Of ``NO_SPACE``, where it is known: how much room would do."""

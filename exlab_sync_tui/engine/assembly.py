@@ -105,6 +105,7 @@ class Blueprint:
     remote_stat: Callable[[SyncJobRow], bool] | None
     clock: Clock = field(default_factory=SystemClock)
     operator: str = ""
+    transport_factory: Callable[[Equipment], Transport] | None = None
 
     @property
     def enabled(self) -> bool:
@@ -125,6 +126,7 @@ class _Wiring:
         self._transports: dict[str, Transport] = {}
         self._breakers: dict[str, Breaker] = {}
         self._lanes: dict[str, Lane] = {}
+        self._instruments: dict[str, Instrument] = {}
         store = SQLiteStore(blueprint.queue_db)
         bus = Bus(blueprint.clock)
         self._parts = Parts(
@@ -143,7 +145,7 @@ class _Wiring:
 
     def works(self) -> Works:
         settings, parts = self._plan.settings, self._parts
-        instruments = {item.id: self._instrument(item) for item in settings.equipment}
+        instruments = self._instruments = {item.id: self._instrument(item) for item in settings.equipment}
         plain = tuple(one.folder.root for one in instruments.values() if one.folder.layout is Layout.PLAIN)
         intake = Intake(parts)
         bookkeeper = Bookkeeper(parts, plain)
@@ -183,7 +185,10 @@ class _Wiring:
 
     def _breaker(self, destination: Destination) -> Breaker:
         if destination.key not in self._breakers:
-            self._breakers[destination.key] = Breaker(destination, self._parts, self._go_on)
+            key = destination.key
+            self._breakers[key] = Breaker(
+                destination, self._parts, on_close=lambda: self._go_on(key), on_try=lambda: self._wake_lanes(key)
+            )
         return self._breakers[destination.key]
 
     def _instrument(self, item: Equipment) -> Instrument:
@@ -215,6 +220,13 @@ class _Wiring:
         def rate() -> int | None:
             return limit_kibps(block.bandwidth, clock.now().astimezone().replace(tzinfo=None))
 
+        if self._plan.transport_factory is not None:
+            transport = self._plan.transport_factory(item)
+            self._transports[item.id] = transport
+            root = str(getattr(block, "path", item.nas_root))
+            return Destination(
+                f"given:{transport.title}", transport.title, root, item.id, injected, rate, self._off(), transport
+            )
         if block.type == "mount":
             return self._mounted(item, block.path, injected, rate)
         unready = (
@@ -241,11 +253,20 @@ class _Wiring:
     def _off(self) -> str:
         return "" if self._plan.enabled else "Sending is switched off (sync.enabled: false); runs are watched and wait."
 
-    async def _go_on(self) -> None:
+    async def _go_on(self, destination: str) -> None:
         """A destination works again: runs that it had refused queue by themselves (``FORMATS.md`` §6, ``auth``)."""
-        for equipment_id, lane in self._lanes.items():
+        for equipment_id in self._lanes_to(destination):
             await requeue_refused(self._parts, equipment_id)
-            lane.wake()
+        self._wake_lanes(destination)
+
+    def _wake_lanes(self, destination: str) -> None:
+        for equipment_id in self._lanes_to(destination):
+            self._lanes[equipment_id].wake()
+
+    def _lanes_to(self, destination: str) -> list[str]:
+        return [
+            one.id for one in self._instruments.values() if one.destination.key == destination and one.id in self._lanes
+        ]
 
 
 def assemble(
@@ -261,6 +282,7 @@ def assemble(
     remote_stat: Callable[[SyncJobRow], bool] | None,
     clock: Clock | None,
     operator: str | None,
+    transport_factory: Callable[[Equipment], Transport] | None = None,
 ) -> Engine:
     """The engine for a configuration. Raises ``pydantic.ValidationError`` if *config* is not one."""
     settings = config if isinstance(config, Settings) else Settings.model_validate(config)
@@ -277,6 +299,7 @@ def assemble(
             remote_stat=remote_stat,
             clock=clock or SystemClock(),
             operator=operator or "",
+            transport_factory=transport_factory,
         )
     )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.provenance.creation import CreationWriter
     from exlab_sync_tui.queue.store import JobStore
     from exlab_sync_tui.settings import Equipment, Settings
+    from exlab_sync_tui.transport.base import Transport
     from exlab_sync_tui.verify.verifier import Verifier
 
 
@@ -53,6 +54,7 @@ class NASSyncClient:
         clock: Clock | None = None,
         operator: str | None = None,
         attachable: bool | None = None,
+        transport_factory: Callable[[Equipment], Transport] | None = None,
     ) -> None:
         """*attachable*: other processes may watch and order; by default so unless a *clock* is injected."""
         self._start_lanes = start_lanes
@@ -69,6 +71,7 @@ class NASSyncClient:
             remote_stat=remote_stat_callable,
             clock=clock,
             operator=operator,
+            transport_factory=transport_factory,
         )
 
     async def __aenter__(self) -> Self:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.verdict import VerifyResult
+    from exlab_sync_tui.transport.base import DestinationState
 
 ENGINE = "engine"
 _Result = TypeVar("_Result")
@@ -57,13 +58,16 @@ class Journey:
 
     async def walk(self, job: SyncJobRow) -> SyncJobRow:
         """Bring a running job, or one that awaits verification, as far as it goes in this turn."""
+        self.sent_bytes = 0
         run = await asyncio.to_thread(find_run, job.run_path, self._instrument)
         progress = Progress(job, self._parts.clock.monotonic(), files=job.files_total, size=job.bytes_total)
         trip = Trip(self._parts, self._instrument, run, job, progress, proven_here=job.id in self._proven_here)
         self._parts.board.put(progress)
         try:
+            state = await self._watched(trip, self._way.state())
+            destination_id = await self._breaker.identify(state)
             if trip.job.state is SyncJobState.RUNNING:
-                await self._send(trip)
+                await self._send(trip, state, destination_id)
             if trip.job.state is SyncJobState.AWAITING_VERIFY:
                 await self._prove_and_publish(trip)
         finally:
@@ -77,9 +81,7 @@ class Journey:
         """The far digests of this job are to be asked for again."""
         self._proven_here.discard(job_id)
 
-    async def _send(self, trip: Trip) -> None:
-        state = await self._way.state()
-        destination_id = await self._breaker.identify(state)
+    async def _send(self, trip: Trip, state: DestinationState | None, destination_id: str) -> None:
         await self._freeze(trip)
         nas_path = place_of(trip.run, self._instrument, trip.job.revision)
         trip.job = await self._parts.store.amend(
@@ -93,6 +95,7 @@ class Journey:
         self._announce_start(trip)
         trip.progress.phase = Phase.SENDING
         await self._watched(trip, self._way.carry(trip, state))
+        await self._breaker.worked()
         trip.job = await self._parts.store.move(
             trip.job.id, SyncJobState.AWAITING_VERIFY, at=self._parts.now(), who=ENGINE, what="every byte was sent"
         )
@@ -132,7 +135,7 @@ class Journey:
         self._refuse_unproven(result)
         trip.progress.phase = Phase.PUBLISHING
         now = self._parts.now()
-        papers = await draw_up(trip, result, publish=await self._way.manner(), at=now)
+        papers = await draw_up(trip, result, publish=await self._watched(trip, self._way.manner()), at=now)
         await asyncio.to_thread(keep_copy, self._parts.records_folder, trip.job.id, papers)
         trip.job = await self._parts.store.amend(
             trip.job.id,
@@ -145,7 +148,7 @@ class Journey:
 
     async def _was_published(self, trip: Trip) -> bool:
         """After a crash between the rename and the store the final folder is looked at first (``FORMATS.md`` §7)."""
-        final = await self._way.look_at_final(trip)
+        final = await self._watched(trip, self._way.look_at_final(trip))
         return final.what is Final.OURS and final.manifest_sha256 == trip.job.publishing
 
     async def _see_unchanged(self, trip: Trip) -> None:

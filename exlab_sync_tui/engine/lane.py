@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.board import Phase
 from exlab_sync_tui.engine.journey import RunBlocked
+from exlab_sync_tui.engine.patience import until_woken
 from exlab_sync_tui.errors import ExlabSyncError, StoreError, TransportError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.queue.retry import DELAYS
 from exlab_sync_tui.queue.store import JobFilter
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tree.hashing import source_error
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.debts import Bookkeeper
     from exlab_sync_tui.engine.journey import Journey
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_REST = 60.0
+_LONGEST_WAIT = timedelta(seconds=max(DELAYS))
 
 
 class Lane:
@@ -55,6 +57,7 @@ class Lane:
         self._bookkeeper = bookkeeper
         self._slots = slots
         self._shortest_rest = shortest_rest
+        self._queued = JobFilter(frozenset({SyncJobState.QUEUED}), instrument.id)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._is_paused = False
@@ -98,14 +101,12 @@ class Lane:
 
     async def run(self) -> None:
         """Work until cancelled. Raises ``StoreError``: without the store nothing may move."""
+        await self._breaker.take_up()
         while True:
             self._wake.clear()
             if await self._turn():
                 continue
-            if not self._wake.is_set():
-                self._idle.set()
-                await self._rest()
-                self._idle.clear()
+            await self._rest()
 
     async def _take_up_unverified(self) -> None:
         """Jobs sent before a stop or a pause: verification alone is repeated (``FORMATS.md`` §6)."""
@@ -121,9 +122,11 @@ class Lane:
         """Move one run, if there is one that can move."""
         if self.is_paused:
             return False
+        if not await self._breaker.admits():
+            return False
         if not self._has_looked_back:
             await self._take_up_unverified()
-        if not await self._is_due() or not await self._breaker.admits():
+        if not await self._is_due():
             return False
         async with self._slots:
             job = await self._claim()
@@ -134,32 +137,45 @@ class Lane:
         return True
 
     async def _claim(self) -> SyncJobRow | None:
-        if self.is_paused:  # while the lane waited for its slot
+        if self.is_paused or self._breaker.is_shut:  # while the lane waited for its slot
             return None
         return await self._parts.store.claim(self._instrument.id, at=self._parts.now())
 
     async def _is_due(self) -> bool:
         due = await self._parts.store.next_due(self._instrument.id)
+        if due is not None and due - self._parts.now() > _LONGEST_WAIT:
+            return await self._shorten_waits()
         return due is not None and due <= self._parts.now()
+
+    async def _shorten_waits(self) -> bool:
+        """The clock was set back: nothing waits longer than the longest step of the ladder (``SAFETY.md``)."""
+        now, after = self._parts.now(), 0
+        while page := await self._parts.store.jobs(self._queued, after_seq=after):
+            after = page[-1].seq
+            for job in page:
+                if job.next_attempt_at is not None and job.next_attempt_at - now > _LONGEST_WAIT:
+                    await self._parts.store.amend(job.id, next_attempt_at=now)
+        return True
 
     async def _rest(self) -> None:
         """Sleep until woken, or until something may be due."""
-        if self.is_paused:
-            await self._wake.wait()
+        seconds = await self._longest_rest()
+        if self._wake.is_set():
             return
-        moments = [await self._parts.store.next_due(self._instrument.id), self._breaker.next_look]
-        seconds = min((self._seconds_until(moment) for moment in moments if moment), default=_LONGEST_REST)
-        woken = asyncio.ensure_future(self._wake.wait())
-        slept = asyncio.ensure_future(self._parts.clock.sleep(max(min(seconds, _LONGEST_REST), self._shortest_rest)))
-        try:
-            await asyncio.wait({woken, slept}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            slept.cancel()
-            await asyncio.gather(woken, slept, return_exceptions=True)
+        self._idle.set()  # only now, when nothing is left to be asked
+        if seconds is None:
+            await self._wake.wait()
+        else:
+            await until_woken(self._wake, self._parts.clock, max(min(seconds, _LONGEST_REST), self._shortest_rest))
+        self._idle.clear()
 
-    def _seconds_until(self, moment: datetime) -> float:
-        return (moment - self._parts.now()).total_seconds()
+    async def _longest_rest(self) -> float | None:
+        if self.is_paused:
+            return None
+        if (seconds := self._breaker.seconds_left) is not None:
+            return seconds
+        due = await self._parts.store.next_due(self._instrument.id)
+        return _LONGEST_REST if due is None else (due - self._parts.now()).total_seconds()
 
     async def _walk(self, job: SyncJobRow) -> None:
         """One turn of one job; whatever goes wrong stays in this run (invariant S10)."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.breaker import Trouble
 from exlab_sync_tui.engine.places import find_run
 from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
@@ -14,7 +15,7 @@ from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.queue.retry import Phase, decide
 from exlab_sync_tui.queue.store import Debt, DebtKind, JobFilter
-from exlab_sync_tui.text import duration
+from exlab_sync_tui.text import duration, safe_text
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.breaker import Breaker
@@ -40,18 +41,23 @@ class Setback:
         job = await self._parts.store.job(job_id)
         if job is None:
             return
-        away = error.error_kind in _MAY_BE_AWAY and await self._breaker.is_away()
+        trouble = await self._breaker.trouble() if error.error_kind in _MAY_BE_AWAY else None
         decision = decide(
-            error.error_kind,
+            error.error_kind if trouble is None else TransportErrorKind.NETWORK,
             attempts=job.attempts,
             resent=job.resent,
             moved_forward=moved_forward,
-            away=away,
+            away=trouble is not None,
             phase=Phase.VERIFY if job.state is SyncJobState.AWAITING_VERIFY else Phase.PUSH,
         )
         job = await self._move(job, decision, error)
         if decision.scope is HoldScope.DESTINATION and decision.hold is not None:
-            await self._breaker.open(decision.hold, str(error), self._instrument.id, job.bytes_total)
+            await self._breaker.open(
+                trouble or Trouble(decision.hold, str(error)),
+                self._instrument.id,
+                needed_bytes=error.needed_bytes,
+                moved_forward=moved_forward,
+            )
         elif decision.hold is not None:
             await self._hold_run(job, decision, error)
         self._announce(job, decision, error)
@@ -110,24 +116,33 @@ class Setback:
         self._parts.bus.say(EventKind.RUN_RETRY, f"{name}: {error}{when}", job=job, error_kind=error.error_kind.value)
 
 
-_MAY_BE_AWAY = frozenset({TransportErrorKind.NETWORK, TransportErrorKind.UNKNOWN})
+_MAY_BE_AWAY = frozenset({TransportErrorKind.NETWORK, TransportErrorKind.UNKNOWN, TransportErrorKind.HASH_MISMATCH})
+"""What a destination that is gone looks like; files are missing on a share that is no longer mounted, too."""
 _WAITS_FOR_THE_FOLDER = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED})
 
 
 async def requeue_refused(parts: Parts, equipment_id: str) -> None:
     """The destination works again: runs that failed because it refused us queue by themselves (class ``auth``)."""
-    failed = await parts.store.jobs(JobFilter(frozenset({SyncJobState.FAILED}), equipment_id))
-    for job in failed:
-        if (job.last_error or "").startswith(f"{TransportErrorKind.AUTH.value}:"):
-            now = parts.now()
-            await parts.store.move(
-                job.id,
-                SyncJobState.QUEUED,
-                at=now,
-                who="engine",
-                what="the destination accepts us again",
-                debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
-                last_error=None,
-                next_attempt_at=None,
-                held=False,
-            )
+    wanted, after = JobFilter(frozenset({SyncJobState.FAILED}), equipment_id), 0
+    while failed := await parts.store.jobs(wanted, after_seq=after):
+        after = failed[-1].seq
+        for job in failed:
+            if (job.last_error or "").startswith(f"{TransportErrorKind.AUTH.value}:"):
+                await _queue_refused(parts, job)
+
+
+async def _queue_refused(parts: Parts, job: SyncJobRow) -> None:
+    now, what = parts.now(), "the destination accepts us again"
+    job = await parts.store.move(
+        job.id,
+        SyncJobState.QUEUED,
+        at=now,
+        who="engine",
+        what=what,
+        debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
+        last_error=None,
+        next_attempt_at=None,
+        held=False,
+    )
+    name = safe_text(Path(job.run_path).name)
+    parts.bus.say(EventKind.RUN_QUEUED, f"{job.equipment_id} {name}: queued again, {what}.", job=job)
