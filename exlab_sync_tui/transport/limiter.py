@@ -17,6 +17,9 @@ _BURST = 0.25
 _PORTION = 0.125
 """Seconds' worth of bytes that are handed out at once."""
 
+_SHORTEST = 0.001
+"""Seconds that are waited at least: rounding must not turn waiting into spinning."""
+
 _LOOK_AGAIN = 0.25
 """Seconds after which a waiting transfer asks for the rate again, since a schedule may have begun or ended."""
 
@@ -61,7 +64,7 @@ class Limiter:
                 granted = min(wanted, int(self._bytes))
                 self._bytes -= granted
                 return granted, 0.0
-            return 0, (portion - self._bytes) / per_second if per_second else _LOOK_AGAIN
+            return 0, max((portion - self._bytes) / per_second, _SHORTEST) if per_second else _LOOK_AGAIN
 
     def _fill(self, per_second: float) -> None:
         now = self._clock.monotonic()
