@@ -72,9 +72,10 @@ class SyncJobRow:
     """One job as the store has it. Paths are text with surrogate-escaped bytes.
 
     ``held`` keeps a queued job from being claimed until the hold on its run, its instrument or its destination ends.
-    ``resent`` is set once the one re-send after a mismatch has been used. ``incoming`` is the eight characters of its
-    folder under ``.exlab-incoming``. ``publishing`` is the SHA-256 (hex) of the manifest about to be published: the
-    intent that is stored before the rename. ``revision`` is 1 for ``<run>``, 2 for ``<run>__r2``.
+    ``resent`` is set once the one re-send after a mismatch has been used. ``frozen``: the file records are those of
+    this sending; otherwise they are of an older one and prove nothing of what is sent now. ``publishing`` is the SHA-256
+    (hex) of the manifest about to be published: the intent that is stored before the rename. ``revision`` is 1 for
+    ``<run>``, 2 for ``<run>__r2``.
     """
 
     id: str
@@ -96,7 +97,7 @@ class SyncJobRow:
     round: Round = Round.FIRST
     revision: int = 1
     resent: bool = False
-    incoming: str = ""
+    frozen: bool = False
     publishing: str = ""
     started_at: datetime | None = None
     evidence: EvidenceLevel | None = None

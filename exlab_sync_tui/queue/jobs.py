@@ -185,11 +185,12 @@ class Jobs:
         who: str,
         what: str,
         debts: Sequence[Debt],
+        only_from: SyncJobState | None,
         changes: JobChanges,
     ) -> SyncJobRow:
         """One legal transition; unless *changes* say otherwise the job is due now and not held."""
         job = self._known(db, job_id)
-        if not is_legal(job.state, to):
+        if not is_legal(job.state, to) or only_from not in (None, job.state):
             raise IllegalTransitionError(
                 f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
                 "nothing was changed."

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.queue.skipping import Skips
     from exlab_sync_tui.queue.store import Debt, HistoryEntry, Observation
 
+_THIS_DEBT = "run_path = ? AND kind = ? AND value = ? AND since = ?"
+
 
 def append(db: sqlite3.Connection, entry: HistoryEntry) -> None:
     """Add a line to a run's story."""
@@ -66,12 +68,14 @@ def owe(db: sqlite3.Connection, debt: Debt) -> None:
     db.execute("INSERT OR REPLACE INTO debts VALUES (?, ?, ?, ?, ?)", debt_values(debt))
 
 
+def unpaid(db: sqlite3.Connection, debt: Debt, reason: str) -> None:
+    """Note why exactly this debt could not be paid."""
+    db.execute(f"UPDATE debts SET last_error = ? WHERE {_THIS_DEBT}", (plain(reason), *debt_values(debt)[:-1]))
+
+
 def paid(db: sqlite3.Connection, debt: Debt) -> None:
     """Forget exactly this debt."""
-    run_path, kind, value, since, _ = debt_values(debt)
-    db.execute(
-        "DELETE FROM debts WHERE run_path = ? AND kind = ? AND value = ? AND since = ?", (run_path, kind, value, since)
-    )
+    db.execute(f"DELETE FROM debts WHERE {_THIS_DEBT}", debt_values(debt)[:-1])
 
 
 def debts(db: sqlite3.Connection, skips: Skips, run_path: str) -> list[Debt]:

@@ -153,11 +153,12 @@ class MemoryStore:
         who: str,
         what: str,
         debts: Sequence[Debt] = (),
+        only_from: SyncJobState | None = None,
         **changes: Unpack[JobChanges],
     ) -> SyncJobRow:
         """Make one legal transition. Unless *changes* say otherwise the job is then due now and not held."""
         job = self._known(job_id)
-        if not is_legal(job.state, to):
+        if not is_legal(job.state, to) or only_from not in (None, job.state):
             raise IllegalTransitionError(
                 f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
                 "nothing was changed."
@@ -355,12 +356,19 @@ class MemoryStore:
         kept = replace(debt, last_error=plain(debt.last_error))
         self._now.debts[os.fsencode(debt.run_path), debt.kind] = kept
 
+    async def unpaid(self, debt: Debt, reason: str) -> None:
+        """Note why *debt* could not be paid, unless a newer value has replaced it."""
+        if self._is_owed(debt):
+            await self.owe(replace(debt, last_error=reason))
+
     async def paid(self, debt: Debt) -> None:
         """Forget *debt*, unless a newer value has replaced it."""
-        key = os.fsencode(debt.run_path), debt.kind
-        owed = self._now.debts.get(key)
-        if owed is not None and (owed.value, owed.since) == (debt.value, debt.since):
-            del self._now.debts[key]
+        if self._is_owed(debt):
+            del self._now.debts[os.fsencode(debt.run_path), debt.kind]
+
+    def _is_owed(self, debt: Debt) -> bool:
+        owed = self._now.debts.get((os.fsencode(debt.run_path), debt.kind))
+        return owed is not None and (owed.value, owed.since) == (debt.value, debt.since)
 
     async def observation(self, run_path: str) -> Observation | None:
         """How the run looked last time."""

@@ -25,7 +25,7 @@ _NAMED_AT_ONCE = 500
 
 JOB_COLUMNS = (
     "seq, id, run_path, equipment_id, state, attempts, last_attempt_at, next_attempt_at, last_error, verify_passes, "
-    "verified_at, enqueued_at, nas_path, held, destination_id, origin, round, revision, resent, incoming, publishing, "
+    "verified_at, enqueued_at, nas_path, held, destination_id, origin, round, revision, resent, frozen, publishing, "
     "started_at, evidence, manifest_sha256, files_total, bytes_total"
 )
 FILE_COLUMNS = "rel, size, mtime_ns, inode, sha256, far_sha256, rung, published"
@@ -34,7 +34,7 @@ COMMAND_COLUMNS = "id, verb, target, who, at, taken_at, outcome, exit_code, done
 HISTORY_COLUMNS = "seq, at, run_path, job_id, who, what, before, after, data"
 
 _MOMENTS = frozenset({"last_attempt_at", "next_attempt_at", "verified_at", "started_at"})
-_FLAGS = frozenset({"held", "resent"})
+_FLAGS = frozenset({"held", "resent", "frozen"})
 _EVIDENCE = {level.value: level for level in EvidenceLevel}
 
 
@@ -121,7 +121,7 @@ def read_job(row: sqlite3.Row) -> SyncJobRow:
         round=Round(row["round"]),
         revision=row["revision"],
         resent=bool(row["resent"]),
-        incoming=row["incoming"],
+        frozen=bool(row["frozen"]),
         publishing=row["publishing"],
         started_at=parse_instant(row["started_at"]),
         evidence=None if row["evidence"] is None else EvidenceLevel(row["evidence"]),

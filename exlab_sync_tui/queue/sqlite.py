@@ -162,11 +162,14 @@ class SQLiteStore:
         who: str,
         what: str,
         debts: Sequence[Debt] = (),
+        only_from: SyncJobState | None = None,
         **changes: Unpack[JobChanges],
     ) -> SyncJobRow:
         """Make one legal transition. Unless *changes* say otherwise the job is then due now and not held."""
         return await self._write(
-            lambda db: self._jobs.move(db, job_id, to, at=at, who=who, what=what, debts=debts, changes=changes)
+            lambda db: self._jobs.move(
+                db, job_id, to, at=at, who=who, what=what, debts=debts, only_from=only_from, changes=changes
+            )
         )
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
@@ -271,6 +274,10 @@ class SQLiteStore:
     async def owe(self, debt: Debt) -> None:
         """Remember an owed write."""
         await self._write(lambda db: ledger.owe(db, debt))
+
+    async def unpaid(self, debt: Debt, reason: str) -> None:
+        """Note why *debt* could not be paid, unless a newer value has replaced it."""
+        await self._write(lambda db: ledger.unpaid(db, debt, reason))
 
     async def paid(self, debt: Debt) -> None:
         """Forget *debt*, unless a newer value has replaced it."""

@@ -36,7 +36,7 @@ class JobChanges(TypedDict, total=False):
     round: Round
     revision: int
     resent: bool
-    incoming: str
+    frozen: bool
     publishing: str
     started_at: datetime | None
     evidence: EvidenceLevel | None
@@ -198,9 +198,13 @@ class JobStore(Protocol):
         who: str,
         what: str,
         debts: Sequence[Debt] = (),
+        only_from: SyncJobState | None = None,
         **changes: Unpack[JobChanges],
     ) -> SyncJobRow:
-        """Make one legal transition with its changes, history line and debts. Raises ``IllegalTransitionError``."""
+        """Make one legal transition with its changes, history line and debts.
+
+        Raises ``IllegalTransitionError``, also if the job is not in the state *only_from* any more: who decided about
+        it while something else moved it must look again."""
         ...
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
@@ -302,6 +306,10 @@ class JobStore(Protocol):
 
     async def owe(self, debt: Debt) -> None:
         """Remember an owed write."""
+        ...
+
+    async def unpaid(self, debt: Debt, reason: str) -> None:
+        """Note why *debt* could not be paid, unless a newer value has replaced it meanwhile."""
         ...
 
     async def paid(self, debt: Debt) -> None:

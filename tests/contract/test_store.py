@@ -176,6 +176,13 @@ class TestClaim:
 
 
 class TestMove:
+    async def test_a_legal_step_is_refused_if_the_job_moved_meanwhile(self, store: JobStore) -> None:
+        job = await queued(store)
+        await store.move(job.id, S.RUNNING, at=NOON, who="e", what="w")
+        with pytest.raises(IllegalTransitionError):
+            await store.move(job.id, S.FAILED, at=NOON, who="e", what="w", only_from=S.QUEUED)
+        assert (await store.move(job.id, S.FAILED, at=NOON, who="e", what="w", only_from=S.RUNNING)).state is S.FAILED
+
     @pytest.mark.parametrize("after", list(S))
     async def test_only_legal_steps_are_made(self, store: JobStore, after: SyncJobState) -> None:
         job = await queued(store)
@@ -210,7 +217,7 @@ class TestMove:
             round=Round.REVISION,
             revision=2,
             resent=True,
-            incoming="abcdefgh",
+            frozen=True,
             publishing="ff",
             evidence=EvidenceLevel.READ_BACK,
             manifest_sha256="ee",
@@ -230,7 +237,7 @@ class TestMove:
             round=Round.REVISION,
             revision=2,
             resent=True,
-            incoming="abcdefgh",
+            frozen=True,
             publishing="ff",
             evidence=EvidenceLevel.READ_BACK,
             manifest_sha256="ee",
@@ -449,6 +456,15 @@ class TestLedger:
         assert [line.what for line in [*first, *rest]] == ["line 0", "line 2", "line 4"]
         assert rest[0].data == data
         assert await store.history("/lab/7") == []
+
+    async def test_the_reason_of_an_unpaid_debt_never_brings_an_older_value_back(self, store: JobStore) -> None:
+        old, newer = (Debt("/r", DebtKind.SYNC_STATUS, value, NOON) for value in ("pending", "synced"))
+        await store.owe(old)
+        await store.unpaid(old, "locked")
+        assert await store.debts() == [replace(old, last_error="locked")]
+        await store.owe(newer)
+        await store.unpaid(old, "locked")
+        assert await store.debts() == [newer]
 
     async def test_a_debt_is_paid_only_as_it_was_read(self, store: JobStore) -> None:
         old = Debt("/lab/a", DebtKind.SYNC_STATUS, "synced", NOON + SECOND)

@@ -28,7 +28,7 @@ CREATE TABLE jobs (
   round TEXT NOT NULL DEFAULT 'first',
   revision INTEGER NOT NULL DEFAULT 1,
   resent INTEGER NOT NULL DEFAULT 0,
-  incoming TEXT NOT NULL DEFAULT '',
+  frozen INTEGER NOT NULL DEFAULT 0,
   publishing TEXT NOT NULL DEFAULT '',
   started_at TEXT,
   evidence TEXT,
