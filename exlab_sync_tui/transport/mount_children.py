@@ -76,13 +76,18 @@ class Child:
         return cls(process, limiter)
 
     @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        return not self._listener.done()
+
+    @property
     def load(self) -> int:
         """Tasks that it has not answered yet."""
         return len(self._waiting)
 
     async def do(self, task: tuple[object, ...], pulse: Pulse) -> tuple[list[Outcome], Told | None]:
         """Give it a task; its outcomes in order, and what kept it from the rest."""
-        if self._listener.done():
+        if not self.alive:
             raise self._dead()
         answer: asyncio.Future[tuple[list[Outcome], Told | None]] = asyncio.get_running_loop().create_future()
         self._waiting.append((answer, pulse))
@@ -175,6 +180,7 @@ class Crew:
     async def pick(self, *, large: bool) -> Child:
         """The child that may take the next batch, once there is one; a large file never waits behind another."""
         while True:
+            await self._replace_dead()
             idle = [child for child in self._children if not child.load]
             if not idle and len(self._children) < self._size:
                 self._children.append(await Child.start(self.anchor, self._lease_fd, self._limiter))
@@ -187,6 +193,12 @@ class Crew:
                     return min(ready, key=lambda child: child.load)
             self._freed.clear()
             await self._freed.wait()
+
+    async def _replace_dead(self) -> None:
+        """Forget children that died while they rested; one that dies at work fails its task."""
+        for child in [child for child in self._children if not child.alive and not child.load]:
+            self._children.remove(child)
+            await child.end()
 
     async def do(self, child: Child, task: tuple[object, ...], pulse: Pulse) -> tuple[list[Outcome], Told | None]:
         """Let *child* carry out a task; raises ``TransportError`` if the child died."""

@@ -171,6 +171,17 @@ async def test_children_rest_between_pages_and_closing_ends_them(lab: Lab) -> No
     assert (await lab.send())["a"].proven
 
 
+async def test_a_child_that_died_while_it_rested_is_replaced(lab: Lab) -> None:
+    lab.put("a")
+    await lab.send()
+    (crew,) = transport_of(lab)._crews
+    (child,) = crew._children
+    child._process.kill()
+    await asyncio.wait([child._listener])
+    assert (await lab.send())["a"].proven
+    assert child not in crew._children
+
+
 async def test_two_errands_at_once_have_children_of_their_own(lab: Lab) -> None:
     lab.put("a")
     sent = await lab.send()
