@@ -70,7 +70,8 @@ class Engine:
             await self._take_up(lanes=lanes)
             if lanes and attachable:
                 parts = self._works.parts
-                desk = Desk(parts, self.steering, Sampler(parts.board, parts.clock))
+                sampler = Sampler(parts.board, parts.clock)
+                desk = Desk(parts.store, parts.clock, parts.identities.host, steering=self.steering, sampler=sampler)
                 self._tasks.append(asyncio.create_task(desk.run(), name="desk"))
         except BaseException:
             await self.stop()

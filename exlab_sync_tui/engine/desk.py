@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
 from exlab_sync_tui.engine.flights import FLIGHTS_NOTE, as_note
@@ -16,9 +16,8 @@ from exlab_sync_tui.text import ago, safe_text
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.flights import Sampler
-    from exlab_sync_tui.engine.parts import Parts
-    from exlab_sync_tui.engine.steering import Steering
-    from exlab_sync_tui.queue.store import Command
+    from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.queue.store import Command, JobStore
 
 _LOOK_SECONDS = 0.2
 _SHOW_SECONDS = 1.0
@@ -26,13 +25,21 @@ _STALE = timedelta(seconds=60)
 _VERBS = {verb.value: verb for verb in Verb}
 
 
+class Helm(Protocol):
+    """What carries orders out: ``Steering``."""
+
+    async def carry_out(self, order: Order, *, again: bool = False) -> Outcome:
+        """Do what was asked; *again* if an engine that has ended may have begun with it."""
+        ...
+
+
 class Desk:
     """Looks for orders every 200 ms, beats every 2 s, shows progress every second (``ARCHITECTURE.md`` decision 2)."""
 
-    def __init__(self, parts: Parts, steering: Steering, sampler: Sampler) -> None:
-        self._store = parts.store
-        self._clock = parts.clock
-        self._host = parts.identities.host
+    def __init__(self, store: JobStore, clock: Clock, host: str, *, steering: Helm, sampler: Sampler) -> None:
+        self._store = store
+        self._clock = clock
+        self._host = host
         self._steering = steering
         self._sampler = sampler
         self._under_way: dict[str, asyncio.Task[None]] = {}
