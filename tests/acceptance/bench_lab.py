@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SENTINEL = "done.flag"
@@ -44,24 +45,16 @@ class Lab:
     def place(self, run: Path) -> str:
         return f"PLAIN_01/{run.name}"
 
-    def prepare(self, *, adopted: bool = True, **sync: object) -> Lab:
+    def prepare(self, *, adopted: bool = True, mbps: float | None = None, **sync: object) -> Lab:
+        """One plain instrument; *mbps* limits its bandwidth, in Mbit/s."""
         self.local.mkdir(parents=True, exist_ok=True)
         self.nas.mkdir(exist_ok=True)
         if adopted:
-            marker = {"id": "0d1c5a3e-6b53-4f0a-9c59-2f6f4d1a7e11", "created_at": "2025-01-01T00:00:00Z"}
-            (self.nas / ".exlab-destination.json").write_text(json.dumps(marker))
-        instrument = {
-            "id": "PLAIN_01",
-            "label": "Plain instrument",
-            "local_root": str(self.local),
-            "nas_root": "//nas/lab",
-            "layout": "plain",
-            "completeness_signal": "sentinel_file",
-            "sentinel_filename": SENTINEL,
-            "settle_seconds": 0,
-            "transport": {"type": "mount", "path": str(self.nas)},
-        }
-        self.config.write_text(json.dumps({"equipment": [instrument], "sync": sync}))
+            adopt(self.nas)
+        return self.configure(instrument("PLAIN_01", self.local, self.nas, mbps=mbps), **sync)
+
+    def configure(self, *instruments: dict[str, object], **sync: object) -> Lab:
+        self.config.write_text(json.dumps({"equipment": instruments, "sync": sync}))
         return self
 
     def command(self, *words: str) -> list[str]:
@@ -76,10 +69,11 @@ class Lab:
             str(self.state),
         ]
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The program in a process group of its own, so that a kill takes its children along."""
         return subprocess.Popen(
             self.command(*words),
+            env={**os.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -91,6 +85,51 @@ class Lab:
         return subprocess.run(
             self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
         )
+
+
+def adopt(nas: Path, identity: str = "0d1c5a3e-6b53-4f0a-9c59-2f6f4d1a7e11") -> None:
+    """Put an identity marker there, as `destination adopt` does."""
+    marker = {"id": identity, "created_at": "2025-01-01T00:00:00Z"}
+    (nas / ".exlab-destination.json").write_text(json.dumps(marker))
+
+
+def instrument(
+    name: str, local: Path, nas: Path, *, mbps: float | None = None, layout: str = "plain", **more: object
+) -> dict[str, object]:
+    """An instrument whose runs are finished as soon as their sentinel is there."""
+    return {
+        "id": name,
+        "label": "An instrument",
+        "local_root": str(local),
+        "nas_root": "//nas/lab",
+        "layout": layout,
+        "completeness_signal": "sentinel_file",
+        "sentinel_filename": SENTINEL,
+        "settle_seconds": 0,
+        "transport": {"type": "mount", "path": str(nas), "bandwidth": {"upload_mbps": mbps}},
+        **more,
+    }
+
+
+def write_exlab_run(root: Path, name: str, **content: int) -> Path:
+    """A run in a project of the instrument EXLAB_01 below *root*, as ExLab-Wizard lays it out."""
+    run = write_run(root / "EXLAB_01" / "Kelp" / "Runs" / name, **content)
+    creation = {
+        "schema_version": "1.4",
+        "created_at": "2025-03-03T08:00:00Z",
+        "created_by": "asmith",
+        "level": "run",
+        "run_kind": "experimental",
+        "template": {"name": "imaging", "version": "1.0", "source_path": "/nowhere"},
+        "variables": {"exposure": 0.10, "unknown to us": None},
+        "paths": {"local": str(run), "nas": "//nas/lab"},
+        "plugins_applied": [],
+        "orchestrator": {},
+        "sync_status": "pending",
+    }
+    (run / ".exlab-wizard").mkdir()
+    (run / ".exlab-wizard" / "creation.json").write_text(json.dumps(creation, indent=2))
+    return run
 
 
 def write_run(run: Path, *, small: int = 0, large_mib: int = 0, seed: int = 1) -> Path:
@@ -134,3 +173,30 @@ def group_is_gone(process: subprocess.Popen[str], *, within: float = 10) -> bool
             return True
         time.sleep(0.01)
     return False
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], *, within: float = 60) -> None:
+    """Look again and again until *condition* holds; fails if the program ends before, or it takes too long."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if process.poll() is not None:
+            told, errors = process.communicate()
+            raise AssertionError(f"the program ended before the moment came:\n{told}{errors}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError("the moment never came")
+        time.sleep(0.005)
+
+
+def arriving(nas: Path, name: str, size: int) -> Callable[[], bool]:
+    """Whether at least *size* bytes of a file of that name lie in an assembly on the NAS."""
+
+    def found() -> bool:
+        for far in nas.glob(f"*/.exlab-incoming/*/run/{name}"):
+            try:
+                return far.stat().st_size >= size
+            except FileNotFoundError:
+                return False
+        return False
+
+    return found
