@@ -37,6 +37,7 @@ class ConsoleApp(App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  # the same
     CSS = """
     .-ascii Toast { border-left: ascii $primary; }
+    .-ascii SearchIcon { display: none; }
     """
 
     def __init__(self, cockpit: Cockpit, lab: Lab, options: ConsoleOptions, clock: Clock, *, title: str) -> None:

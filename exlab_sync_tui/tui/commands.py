@@ -51,7 +51,7 @@ COMMANDS = (
         "command_palette",
         in_footer=False,
     ),
-    Command("console.quit", "q,ctrl+q", "q", "Quit", "Leave the console; nothing is lost.", "leave"),
+    Command("console.quit", "q", "q", "Quit", "Leave the console; nothing is lost.", "leave"),
 )
 """Of the whole console, in the order of the footer."""
 

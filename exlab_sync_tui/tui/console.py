@@ -17,6 +17,8 @@ from exlab_sync_tui.tui.app import ConsoleApp
 from exlab_sync_tui.tui.scene import Lookout, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
     from exlab_sync_tui.engine.cockpit import Cockpit, Pulse
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.tui.options import ConsoleOptions, Lab
@@ -24,25 +26,67 @@ if TYPE_CHECKING:
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 
 
-def run_console(cockpit: Cockpit, lab: Lab, options: ConsoleOptions, *, title: str, clock: Clock | None = None) -> int:
-    """Open the console until somebody leaves it; the exit code. Raises ``ExlabSyncError`` if *cockpit* cannot start."""
-    return asyncio.run(open_console(cockpit, lab, options, title=title, clock=clock))
+def run_console(
+    opening: Callable[[], Awaitable[Cockpit]],
+    lab: Lab,
+    options: ConsoleOptions,
+    *,
+    title: str,
+    beside: Sequence[Callable[[Cockpit], Coroutine[None, None, object]]] = (),
+    clock: Clock | None = None,
+) -> int:
+    """Open the console until somebody leaves it; the exit code.
+
+    *opening* gives a started cockpit, hosting or attached; it is stopped at the end. What is *beside* runs as long as
+    the console does: the patrol of a hosted engine, the script of a demo. Raises what these raise, with the terminal
+    as it was before.
+    """
+    return asyncio.run(open_console(opening, lab, options, title=title, beside=beside, clock=clock))
 
 
 async def open_console(
-    cockpit: Cockpit, lab: Lab, options: ConsoleOptions, *, title: str, clock: Clock | None = None
+    opening: Callable[[], Awaitable[Cockpit]],
+    lab: Lab,
+    options: ConsoleOptions,
+    *,
+    title: str,
+    beside: Sequence[Callable[[Cockpit], Coroutine[None, None, object]]] = (),
+    clock: Clock | None = None,
 ) -> int:
     """The same inside a running loop."""
     clock = clock or SystemClock()
-    await cockpit.start()
+    cockpit = await opening()
     try:
-        code = await _shown(ConsoleApp(cockpit, lab, options, clock, title=title))
+        app = ConsoleApp(cockpit, lab, options, clock, title=title)
+        code = await _together(app, [work(cockpit) for work in beside])
         tally, pulse = (await Lookout(cockpit.store).look(clock.now())).tally(), await cockpit.pulse()
         if pulse.hosted and tally.moving:
             click.echo("exlab-sync: stopping; transfers keep their place.", err=True)
     finally:
         await cockpit.stop()
     click.echo(farewell(tally, pulse))
+    return code
+
+
+async def _together(app: ConsoleApp, works: Sequence[Coroutine[None, None, object]]) -> int:
+    """Run the app with *works* beside it; one that fails closes the app, and its error is raised after that."""
+
+    def look_at(task: asyncio.Future[object]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            app.exit(1)
+
+    tasks = [asyncio.ensure_future(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(look_at)
+    try:
+        code = await _shown(app)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, Exception):
+            raise one
     return code
 
 
@@ -71,10 +115,9 @@ def farewell(tally: Tally, pulse: Pulse) -> str:
 
 async def _shown(app: ConsoleApp) -> int:
     """Run the app; a signal to end closes it in good order, so that the terminal is as it was."""
-    loop, caught = asyncio.get_running_loop(), []
+    loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:
-        caught.append(number)
         app.exit(exit_code_of(number))
 
     for number in _ENDINGS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.cockpit import Pulse
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
+from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
 from exlab_sync_tui.operate.runs import all_holds
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exlab_sync_tui.engine.cockpit import Flight
-    from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
+    from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.queue.store import JobStore
 
 NEEDS_SOMEBODY = frozenset(
@@ -47,12 +48,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The store at one moment. ``bare`` are the holds of runs that have no job."""
+    """The store at one moment. ``bare`` are the holds of runs that have no job.
+
+    ``stuck``: so many runs are held until somebody acts; failed ones are not among them.
+    """
 
     at: datetime
     counts: Mapping[tuple[str, SyncJobState], int] = field(default_factory=dict)
     run_holds: Mapping[str, Hold] = field(default_factory=dict)
     bare: tuple[Hold, ...] = ()
+    stuck: int = 0
     instrument_holds: Mapping[str, Hold] = field(default_factory=dict)
     destination_holds: tuple[Hold, ...] = ()
 
@@ -68,8 +73,7 @@ class Scene:
     @property
     def needing(self) -> int:
         """How many runs wait for a person."""
-        stuck = sum(1 for hold in self.run_holds.values() if hold.kind in NEEDS_SOMEBODY)
-        return self.tally().failed + stuck
+        return self.tally().failed + self.stuck
 
     def is_paused(self, equipment_id: str) -> bool:
         """Whether an operator has paused the instrument."""
@@ -107,10 +111,21 @@ class Lookout:
         async for hold in all_holds(self._store):
             held[hold.scope][hold.key] = hold
         runs = held[HoldScope.RUN]
-        bare = [hold for hold in runs.values() if not await self._has_job(hold.key)]
         return Scene(
-            at, counts, runs, tuple(bare), held[HoldScope.EQUIPMENT], tuple(held[HoldScope.DESTINATION].values())
+            at,
+            counts,
+            run_holds=runs,
+            bare=tuple([hold for hold in runs.values() if not await self._has_job(hold.key)]),
+            stuck=sum([await self._is_stuck(hold) for hold in runs.values()]),
+            instrument_holds=held[HoldScope.EQUIPMENT],
+            destination_holds=tuple(held[HoldScope.DESTINATION].values()),
         )
+
+    async def _is_stuck(self, hold: Hold) -> bool:
+        if hold.kind not in NEEDS_SOMEBODY:
+            return False
+        job = await self._store.job_of(hold.key) if hold.key in self._with_job else None
+        return job is None or job.state is not SyncJobState.FAILED
 
     async def _has_job(self, run_path: str) -> bool:
         if run_path not in self._with_job and await self._store.job_of(run_path) is not None:

@@ -66,14 +66,18 @@ def tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     return _queued(job, row.hold or _wider(job, scene, lab), scene)
 
 
+def mood_of_hold(kind: str) -> str:
+    """Like ``mood_of``; what does not end by itself is bad news."""
+    return BAD if kind in {one.value for one in NEEDS_SOMEBODY} else mood_of(kind)
+
+
 def _safe(job: SyncJobRow, scene: Scene) -> Telling:
+    moment = when(job.verified_at, scene.at) + "  " if job.verified_at else ""
     parts = [f"{count(job.files_total, 'file')}, {size(job.bytes_total)}"] if job.files_total else []
     if job.evidence:
         parts.append(_PROOF[job.evidence])
-    if job.verified_at:
-        parts.append(when(job.verified_at, scene.at))
     word = "cleaned" if job.state is SyncJobState.CLEANED else "verified"
-    return Telling(GOOD, word, "; ".join(parts))
+    return Telling(GOOD, word, moment + ", ".join(parts))
 
 
 def _queued(job: SyncJobRow, hold: Hold | None, scene: Scene) -> Telling:
@@ -92,8 +96,7 @@ def _of_hold(hold: Hold, scene: Scene) -> Telling:
         parts.append(safe_text(hold.next_step).strip().rstrip("."))
     if soon and hold.until is not None:
         parts.append(f"next look {ago(hold.until, scene.at)}")
-    mood = BAD if hold.kind in NEEDS_SOMEBODY else mood_of(hold.kind.value)
-    return Telling(mood, _word(hold.kind.value), "; ".join(parts))
+    return Telling(mood_of_hold(hold.kind.value), _word(hold.kind.value), "; ".join(parts))
 
 
 def _wider(job: SyncJobRow, scene: Scene, lab: Lab) -> Hold | None:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import Group
+from rich.style import Style
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look
 from exlab_sync_tui.tui.commands import COMMANDS, MOVES
 from exlab_sync_tui.tui.widgets.lines import WholeCells
+from exlab_sync_tui.tui.widgets.pairs import pairs
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 _SIGNS = (
-    (GOOD, "$success", "safe: every byte was compared with the destination"),
-    (MOVE, "$primary", "on the way: being sent or compared"),
-    (NOTE, "$secondary", "queued: goes by itself when its turn comes"),
-    (WAIT, "$warning", "waits for something; the line says for what, and goes on by itself"),
-    (BAD, "$error", "needs you: failed, blocked or damaged"),
+    (GOOD, "safe: every byte was compared with the destination"),
+    (MOVE, "on the way: being sent or compared"),
+    (NOTE, "queued: goes by itself when its turn comes"),
+    (WAIT, "waits for something; the line says for what, and goes on by itself"),
+    (BAD, "needs you: failed, blocked or damaged"),
 )
 
 
@@ -50,15 +53,11 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss(result)
 
 
-def _text(look: Look) -> Content:
-    lines = [Content.styled("Keys", "bold")]
-    for command in (*COMMANDS, *MOVES):
-        keys = " ".join(_plain(key) for key in command.keys.split(","))
-        lines.append(Content.assemble((f"  {keys:<13}", "bold $primary"), command.help))
-    lines += [Content(""), Content.styled("Signs", "bold")]
-    lines += [Content.assemble((f"  {look.glyph(mood):<13}", colour), text) for mood, colour, text in _SIGNS]
-    lines += [Content(""), Content.styled("Any key of these closes: esc, enter, q, ?", "$secondary")]
-    return Content("\n").join(lines)
+def _text(look: Look) -> Group:
+    keys = [(" ".join(_plain(key) for key in one.keys.split(",")), one.help) for one in (*COMMANDS, *MOVES)]
+    signs = [(look.glyph(mood), meaning) for mood, meaning in _SIGNS]
+    bold = Style(bold=True)
+    return Group(Text("Keys", bold), pairs(keys, bold), Text(), Text("Signs", bold), pairs(signs, bold))
 
 
 def _plain(key: str) -> str:

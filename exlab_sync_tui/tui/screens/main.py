@@ -192,5 +192,6 @@ class MainScreen(Screen[None]):
             return "No run fits the filter. Esc takes it away."
         if not self._lab.instruments:
             return "No instrument is configured yet: `exlab-sync init` writes a configuration to fill in."
-        lines = [f"{safe_text(one.id)}  {safe_text(one.folder)}" for one in self._lab.instruments]
+        widest = max(len(one.id) for one in self._lab.instruments)
+        lines = [f"{safe_text(one.id):<{widest}}  {safe_text(one.folder)}" for one in self._lab.instruments]
         return "No runs yet. A finished run in one of these folders appears here by itself:\n\n" + "\n".join(lines)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.strip import Strip
 
 from exlab_sync_tui.headless.reporter import named
-from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, OF_EVENT, WAIT, mood_of, spoken
+from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, OF_EVENT, WAIT, spoken
 from exlab_sync_tui.model.event import Event, EventKind
+from exlab_sync_tui.model.hold import HoldKind
+from exlab_sync_tui.tui.telling import mood_of_hold
 from exlab_sync_tui.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -36,21 +38,31 @@ class EventLog(Lines):
         super().__init__(look, id="log")
         self._opened_at = opened_at
         self._events: deque[Event] = deque(maxlen=_KEPT)
+        self._follows = True
 
     def add(self, event: Event) -> None:
         """Put one more line below the others."""
-        follows = self.scroll_offset.y >= self.max_scroll_y
+        if event.kind is EventKind.HOLD_CLEARED and event.data.get("hold") == HoldKind.ACQUIRING.value:
+            return  # the line that queues the run says it
         self._events.append(event)
         self.resize_to(len(self._events))
-        if follows:
-            self.scroll_to(y=max(len(self._events) - self.size.height, 0), animate=False)
+        if self._follows:
+            self.call_after_refresh(self._to_the_end)
         self.refresh()
 
     def on_resize(self) -> None:
-        self.scroll_end(animate=False)
+        if self._follows:
+            self._to_the_end()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._follows = round(new_value) >= self.max_scroll_y
+
+    def _to_the_end(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def render_line(self, y: int) -> Strip:
-        index, width, base = self.scroll_offset.y + y, self.size.width, self.rich_style
+        index, width, base = self.scroll_offset.y + y, self.across, self.rich_style
         if not self._events and y == 0:
             text = f"  Nothing has happened since {self._opened_at.astimezone():%H:%M}."
             return self.strip([(self.fit(text, width), base + self._style("time"))], width, base)
@@ -62,7 +74,7 @@ class EventLog(Lines):
         mood, word = OF_EVENT[event.kind]
         if event.kind is EventKind.HOLD_SET:
             kind = str(event.data.get("hold", ""))
-            mood, word = (mood_of(kind), spoken(kind)) if kind else (mood, word)
+            mood, word = (mood_of_hold(kind), spoken(kind)) if kind else (mood, word)
         sign = f"{self.look.glyph(mood)} {self.fit(word, _WORD)}  "
         return [
             (f"  {event.at.astimezone():%H:%M:%S}  ", base + self._style("time")),

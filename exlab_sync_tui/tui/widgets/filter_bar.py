@@ -32,6 +32,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         yield Static("Filter", markup=False, id="filter-label")
         yield Input(placeholder="part of a name, an instrument, or: failed queued sending safe", compact=True)
+        yield Static("esc clears", markup=False, id="filter-hint")
 
     @property
     def typed(self) -> str:

@@ -32,8 +32,8 @@ class RunHeading(Heading):
 
     def render(self) -> Content:
         width = self.size.width
-        columns = Columns.of(width - 1, self._longest_id)
-        titles = "    Run".ljust(16) + "Name".ljust(columns.name + 2)
+        columns = Columns.of(width, self._longest_id)
+        titles = "    State".ljust(16) + "Run".ljust(columns.name + 2)
         if columns.instrument:
             titles += "Instrument".ljust(columns.instrument + 2)
         titles += "What happens"

@@ -8,9 +8,10 @@ from rich.cells import set_cell_size
 from textual.content import Content
 from textual.widgets import Static
 
-from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look, mood_of, spoken
+from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look, spoken
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.tui.scene import Live
+from exlab_sync_tui.tui.telling import mood_of_hold
 
 if TYPE_CHECKING:
     from exlab_sync_tui.model.hold import Hold
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.tui.scene import Scene, Tally
 
 _COLOURS = {GOOD: "$success", BAD: "$error", WAIT: "$warning", MOVE: "$primary", NOTE: "$secondary"}
+_NUMBERS = (("backlog", "to send"), ("held", "held"), ("failed", "failed"), ("safe", "safe"))
+_RATE = 12
 _SHOWN_AT_MOST = 8
 _SHOWN_WHEN_SHORT = 4
 
@@ -56,13 +59,12 @@ class Instruments(Static):
         tally, flight = self._scene.tally(one.id), self._live.at(one.id)
         hold = self._scene.instrument_holds.get(one.id) or self._outage(one)
         mood, word = self._state(tally, hold, is_moving=flight is not None)
-        numbers = _numbers(tally)
-        rate = f"  {size(round(flight.rate))}/s" if flight is not None and flight.rate else ""
+        rate = f"{size(round(flight.rate))}/s" if flight is not None and flight.rate else ""
         return Content.assemble(
             (f"{self._look.glyph(mood)} {set_cell_size(word, 10)}", _COLOURS[mood]),
             f"  {set_cell_size(safe_text(one.id), widest)}  ",
-            (numbers, "$secondary"),
-            (rate, "$primary"),
+            (self._numbers(tally), "$secondary"),
+            (f"{rate:>{_RATE}}", "$primary"),
         )
 
     def _outage(self, one: Instrument) -> Hold | None:
@@ -70,7 +72,7 @@ class Instruments(Static):
 
     def _state(self, tally: Tally, hold: Hold | None, *, is_moving: bool) -> tuple[str, str]:
         if hold is not None:
-            return mood_of(hold.kind.value), spoken(hold.kind.value)
+            return mood_of_hold(hold.kind.value), spoken(hold.kind.value)
         if is_moving:
             return MOVE, "sending"
         if tally.failed:
@@ -79,16 +81,16 @@ class Instruments(Static):
             return NOTE, "queued"
         return (GOOD, "all safe") if tally.safe and not tally.held else (NOTE, "watching")
 
-
-def _numbers(tally: Tally) -> str:
-    parts = [
-        f"{number:,} {word}"
-        for number, word in (
-            (tally.backlog, "to send"),
-            (tally.failed, "failed"),
-            (tally.held, "held"),
-            (tally.safe, "safe"),
-        )
-        if number
-    ]
-    return ", ".join(parts) or "no runs yet"
+    def _numbers(self, tally: Tally) -> str:
+        """One aligned column for each sort of which any instrument has runs."""
+        if not tally.total:
+            return "no runs yet"
+        every = [self._scene.tally(one.id) for one in self._lab.instruments]
+        columns = []
+        for name, word in _NUMBERS:
+            widest = max(getattr(one, name) for one in every)
+            number = getattr(tally, name)
+            width = len(f"{widest:,}")
+            if widest:
+                columns.append(f"{number:>{width},} {word}" if number else " " * (width + 1 + len(word)))
+        return "  ".join(columns)

@@ -38,6 +38,11 @@ class Lines(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         self.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]  # meant to be set on an instance
 
+    @property
+    def across(self) -> int:
+        """Cells of a line: the widget without its scroll bar."""
+        return self.scrollable_content_region.width
+
     def resize_to(self, lines: int) -> None:
         """There are so many lines now; the width is always that of the widget."""
         self.virtual_size = Size(0, lines)

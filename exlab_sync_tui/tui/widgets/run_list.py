@@ -96,7 +96,7 @@ class RunList(Lines):
     @property
     def columns(self) -> Columns:
         """The widths at this moment; the heading uses them too."""
-        return Columns.of(self.size.width, max((len(one.id) for one in self._lab.instruments), default=10))
+        return Columns.of(self.across, max((len(one.id) for one in self._lab.instruments), default=10))
 
     def show(self, scene: Scene, listing: Listing) -> None:
         """Show another picture. The cursor stays on its run as long as that is near."""
@@ -119,7 +119,7 @@ class RunList(Lines):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        index, width = self.scroll_offset.y + y, self.size.width
+        index, width = self.scroll_offset.y + y, self.across
         base = self.rich_style
         if index >= self._listing.total:
             return Strip.blank(width, base)
@@ -130,23 +130,23 @@ class RunList(Lines):
         mark = (">" if not self.look.unicode else "▸") if chosen else ""
         parts = [(self.fit(mark, _MARK), base)]
         if row is None:
-            parts.append((self.look.ellipsis, base + self._style("note")))
+            parts.append((self.look.ellipsis, self._on(base, NOTE)))
         else:
             parts += self._row(row, tell(row, self._scene, self._live, self._lab), base)
         return self.strip(parts, width, base)
 
     def _row(self, row: Row, told: Telling, base: Style) -> list[tuple[str, Style]]:
         columns = self.columns
-        mood, name, story = self._style(told.mood), self._style("name"), self._style("story")
+        mood, name, story = (self._on(base, part) for part in (told.mood, "name", "story"))
         parts = [
-            (self.fit(self.look.glyph(told.mood), _GLYPH) + self.fit(told.word, _WORD), base + mood),
-            (" " * _GAP + self.fit(row.name, columns.name) + " " * _GAP, base + name),
+            (self.fit(self.look.glyph(told.mood), _GLYPH) + self.fit(told.word, _WORD), mood),
+            (" " * _GAP + self.fit(row.name, columns.name) + " " * _GAP, name),
         ]
         if columns.instrument:
-            parts.append((self.fit(safe_text(row.equipment_id), columns.instrument) + " " * _GAP, base + story))
+            parts.append((self.fit(safe_text(row.equipment_id), columns.instrument) + " " * _GAP, story))
         if told.flight is not None:
             return parts + self._progress(told.flight, columns.story, base)
-        return [*parts, (self.fit(told.story, columns.story), base + story)]
+        return [*parts, (self.fit(told.story, columns.story), story)]
 
     def _progress(self, flight: Flight, width: int, base: Style) -> list[tuple[str, Style]]:
         share = min(flight.moved / flight.size, 1.0) if flight.size else 0.0
@@ -159,13 +159,16 @@ class RunList(Lines):
         if flight.eta is not None and width >= _WIDE_STORY:
             words.append(f"{duration(flight.eta)} left")
         return [
-            (blocks[0] * full, base + self._style("move")),
-            (blocks[1] * (cells - full), base + self._style("empty-bar")),
-            (self.fit(" " + "  ".join(words), width - cells), base + self._style("story")),
+            (blocks[0] * full, self._on(base, MOVE)),
+            (blocks[1] * (cells - full), self._on(base, "empty-bar")),
+            (self.fit(" " + "  ".join(words), width - cells), self._on(base, "story")),
         ]
 
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"runs--{name}", partial=True)
+    def _on(self, base: Style, name: str) -> Style:
+        """The style of a part on *base*; the text of the selected row keeps the cursor's own colour."""
+        style = self.get_component_rich_style(f"runs--{name}", partial=True)
+        is_text = name in {"name", "story"}
+        return base if is_text and base.bgcolor != self.rich_style.bgcolor else base + style
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
