@@ -158,6 +158,17 @@ class NASSyncClient:
             raise NotFoundError
         return await self._engine.steering.compare(job)
 
+    def watch(self, *, events: bool = True) -> None:
+        """Look at the instruments' folders by itself from now on, until ``close()``.
+
+        Runs are queued once they are finished. *events*: the system's events make that faster; nothing depends on them.
+        """
+        self._engine.watch(events=events)
+
+    async def broken(self) -> None:
+        """Wait until something that must never end has ended, and raise why; for whoever keeps an engine running."""
+        await self._engine.broken()
+
     async def scan(self) -> dict[str, Sighting]:
         """Look once at every instrument's folders and queue what is finished; by equipment id."""
         works = self._engine.works

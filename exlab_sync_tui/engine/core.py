@@ -10,12 +10,14 @@ from exlab_sync_tui.engine.desk import Desk
 from exlab_sync_tui.engine.flights import Sampler
 from exlab_sync_tui.engine.heal import owe_lost_statuses
 from exlab_sync_tui.engine.ownership import claim_folder
+from exlab_sync_tui.engine.patrol import Patrol
 from exlab_sync_tui.engine.statelock import take_state_folder
 from exlab_sync_tui.engine.steering import Steering
 from exlab_sync_tui.errors import FolderOwnedError, RefusedError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.text import count
+from exlab_sync_tui.watch.monitor import Monitor
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.assembly import Blueprint, Works
@@ -35,6 +37,7 @@ class Engine:
         self._lock: FileLock | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._healing: asyncio.Task[None] | None = None
+        self._patrol: asyncio.Task[None] | None = None
 
     @property
     def works(self) -> Works:
@@ -83,12 +86,30 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._patrol = None
         works, self._works, self._steering = self._works, None, None
         if works is not None:
+            works.parts.bus.say(EventKind.ENGINE_STOPPED, "Engine stopped; every run keeps its place.")
             await works.close()
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
+
+    def watch(self, *, events: bool) -> None:
+        """Look at the instruments' folders from now on; *events*: with the system's events as hints. Idempotent."""
+        if self._patrol is not None:
+            return
+        works, clock = self.works, self.works.parts.clock
+        monitor = Monitor(clock, lambda sentence: works.parts.bus.say(EventKind.WARNING, sentence)) if events else None
+        patrol = Patrol(works, rescan_seconds=self.blueprint.settings.sync.rescan_seconds, monitor=monitor)
+        self._patrol = asyncio.create_task(patrol.run(), name="patrol")
+        self._tasks.append(self._patrol)
+
+    async def broken(self) -> None:
+        """Wait until a lane, or what looks at the folders, has ended, and raise why; that does not happen in health."""
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
 
     async def settled(self) -> None:
         """Wait until no lane has anything that it can move now. Raises what ended a lane."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.event import EventKind
@@ -40,6 +41,8 @@ class HoldKeeper:
         """Lay or renew a hold; it is announced, and told in the history, when its kind or its sentence is new."""
         hold = Hold(scope, key, kind, safe_text(sentence), self._clock.now(), until, safe_text(next_step), equipment_id)
         before = await self._store.hold(scope, key)
+        if before is not None and before == replace(hold, since=before.since):
+            return  # a hold that is renewed at every look costs no write
         is_news = (
             before is None
             or before.kind is not kind

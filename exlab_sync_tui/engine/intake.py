@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from exlab_sync_tui.engine.freeze import compare
 from exlab_sync_tui.engine.places import place_of
@@ -32,9 +33,14 @@ class Intake:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
         """Queue the run, or say what blocks it. Raises ``OrphanRunError``, ``CreationError``, ``OSError``."""
+        async with self._doors.setdefault(str(run.path), asyncio.Lock()):
+            return await self._enqueue(run, instrument, origin=origin, who=who)
+
+    async def _enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
         if run.equipment.layout is Layout.EXLAB:
             refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
         run_path = str(run.path)
@@ -57,15 +63,18 @@ class Intake:
         others = f" (and {count(len(verdict.blocking) - 1, 'more finding')})" if len(verdict.blocking) > 1 else ""
         where = "the run's own folder" if first.offending_path == "." else safe_text(first.offending_path)
         run_path = str(run.path)
+        sentence = f"Blocked by the gate: {first.rule.value} at {where}: {first.rule_detail}{others}."
+        before = await self._parts.store.hold(HoldScope.RUN, run_path)
+        if before is None or (before.kind, before.sentence) != (HoldKind.BLOCKED, safe_text(sentence)):
+            await self._owe_status(run, "blocked_by_validation")
         await self._parts.holds.lay(
             HoldScope.RUN,
             run_path,
             HoldKind.BLOCKED,
-            f"Blocked by the gate: {first.rule.value} at {where}: {first.rule_detail}{others}.",
+            sentence,
             equipment_id=run.equipment_id,
             next_step="asked again by itself once the name is repaired or the rule is overridden",
         )
-        await self._owe_status(run, "blocked_by_validation")
         return SyncJobHandle("", SyncHandleState.BLOCKED, run_path, verdict.blocking)
 
     async def _queue_new(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobRow:
@@ -86,8 +95,6 @@ class Intake:
             return job
         additions = not (seen.changed or seen.gone)
         revision = job.revision if additions else job.revision + 1
-        if not additions:
-            await self._parts.store.drop_files(job.id)
         what = (
             f"{count(len(seen.added), 'new file')} to add"
             if additions
@@ -99,6 +106,8 @@ class Intake:
             at=self._parts.now(),
             who=who,
             what=what,
+            only_from=job.state,
+            frozen=additions,
             round=Round.ADDITIONS if additions else Round.REVISION,
             revision=revision,
             nas_path=place_of(run, instrument, revision),

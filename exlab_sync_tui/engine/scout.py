@@ -1,20 +1,25 @@
-"""Which runs are finished? Looks at every folder, remembers what it saw, and hands over what is ready."""
+"""Which runs are finished? Looks at folders, remembers what it saw, and hands over what is ready."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.errors import CreationError, OrphanRunError
+from exlab_sync_tui.errors import CreationError, IllegalTransitionError, OrphanRunError
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncHandleState, SyncJobState
 from exlab_sync_tui.queue.store import Observation
 from exlab_sync_tui.text import safe_text
+from exlab_sync_tui.tree.snapshot import fingerprint
+from exlab_sync_tui.tree.walk import walk
 from exlab_sync_tui.watch.completeness import look
-from exlab_sync_tui.watch.discovery import discover
+from exlab_sync_tui.watch.roster import Roster
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from exlab_sync_tui.engine.intake import Intake
@@ -23,73 +28,229 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.watch.completeness import Look
 
-_WATCHED_HOLDS = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED, HoldKind.NAMES, HoldKind.SET_UP})
+WATCHED_HOLDS = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED, HoldKind.NAMES, HoldKind.SET_UP})
+"""Holds on a run that a look at its folder may end."""
 _PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
+_BATCH = 500
+_REST_PER_LOOK = 50.0
+"""A rescan leaves a run alone for so many times as long as the last look at it took: 2 % of a core at most."""
 
 
 @dataclass(slots=True)
 class Sighting:
     """What one round over one instrument found.
 
-    ``next_look``: when a run that only has to stay still for a while can be taken. ``problems``: sentences about
-    folders that could not be read.
+    ``next_look``: when the first run that only has to stay still for a while can be taken; ``looks`` has that moment
+    for each such run. ``asked``: runs of which the gate was asked. ``problems``: sentences about folders that could not
+    be read.
     """
 
     runs: int = 0
     taken: int = 0
     next_look: datetime | None = None
     problems: list[str] = field(default_factory=list)
+    looks: dict[str, datetime] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What the store knows of a run that is to be looked at."""
+
+    job: SyncJobRow | None
+    before: Observation | None
+
+    @property
+    def is_published(self) -> bool:
+        return self.job is not None and self.job.state in _PUBLISHED
 
 
 class Scout:
-    """Looks at the runs of one instrument; correctness never depends on anything but this look (decision 3)."""
+    """Looks at the runs of one instrument; correctness never depends on anything but these looks (decision 3).
+
+    Rounds of any kind take turns, so that a run is never looked at twice at the same time.
+    """
 
     def __init__(self, parts: Parts, instrument: Instrument, intake: Intake) -> None:
         self._parts = parts
         self._instrument = instrument
         self._intake = intake
+        self._roster = Roster(instrument.folder)
+        self._turn = asyncio.Lock()
+        self._stopped = threading.Event()
+        self._seen: dict[str, Observation] = {}
+        self._rests_until: dict[str, float] = {}
+
+    @property
+    def containers(self) -> list[str]:
+        """The folders in which runs may appear."""
+        return self._roster.containers
+
+    @property
+    def open_runs(self) -> list[str]:
+        """The runs that were looked at and are not finished with."""
+        return list(self._seen)
+
+    @property
+    def settled_count(self) -> int:
+        """How many runs need nothing until something is heard of them."""
+        return self._roster.settled_count
+
+    def knows(self, run_path: str) -> bool:
+        """Whether there is a run with this path, as far as is known."""
+        return self._roster.knows(run_path)
+
+    def is_settled(self, run_path: str) -> bool:
+        """Whether this run needs nothing, as far as is known."""
+        return self._roster.is_settled(run_path)
+
+    def stop(self) -> None:
+        """Let looks that are under way in threads end at once."""
+        self._stopped.set()
 
     async def round(self) -> Sighting:
-        """Look once at every run folder."""
+        """Look once at every run folder, whatever is known of it."""
+        async with self._turn:
+            sighting = await self._refresh(thorough=True)
+            await self._look_at(self._roster.batches(_BATCH, settled_too=True), sighting, finished_too=True)
+            return sighting
+
+    async def rescan(self, *, thorough: bool = False) -> Sighting:
+        """Look at what is new, open or held; *thorough*: believe nothing of what was found settled before."""
+        async with self._turn:
+            sighting = await self._refresh(thorough=thorough)
+            await self._reopen_held(sighting)
+            await self._look_at(self._roster.batches(_BATCH), sighting, unless_resting=True)
+            return sighting
+
+    async def glimpse(self, *, new_only: bool) -> Sighting:
+        """Look at runs that have appeared, and, unless *new_only*, at all open ones."""
+        async with self._turn:
+            sighting = await self._refresh(thorough=False)
+            batches = (
+                [path for path in batch if not new_only or path not in self._seen]
+                for batch in self._roster.batches(_BATCH)
+            )
+            await self._look_at(batches, sighting)
+            return sighting
+
+    async def look_at(self, run_paths: Collection[str]) -> Sighting:
+        """Look at these runs now, settled or not."""
+        async with self._turn:
+            sighting = Sighting(runs=self._roster.count)
+            await self._look_at([list(run_paths)], sighting, finished_too=True)
+            return sighting
+
+    async def check_settled(self, number: int) -> Sighting:
+        """See whether the next *number* settled runs that are published still are as they were handed over."""
+        async with self._turn:
+            sighting = Sighting(runs=self._roster.count)
+            paths = self._roster.portion(number)
+            jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
+            published = [
+                seen[path] for path in paths if path in jobs and path in seen and jobs[path].state in _PUBLISHED
+            ]
+            changed = await asyncio.to_thread(self._changed, published)
+            await self._look_at([changed], sighting, finished_too=True)
+            return sighting
+
+    def _changed(self, seen: list[Observation]) -> list[str]:
+        """Those whose tree is another one; a tree that cannot be read now is looked at the next time."""
+        changed = []
+        for one in seen:
+            try:
+                tree = walk(Path(one.run_path), litter=self._instrument.litter, cancelled=self._stopped.is_set)
+                if fingerprint(tree) != one.fingerprint:
+                    changed.append(one.run_path)
+            except OSError:
+                continue
+        return changed
+
+    async def _refresh(self, *, thorough: bool) -> Sighting:
         sighting = Sighting()
-        found = await asyncio.to_thread(lambda: list(discover(self._instrument.folder, sighting.problems.append)))
-        sighting.runs = len(found)
-        for run in found:
-            await self._visit(run, sighting)
+        at = self._parts.now()
+        await asyncio.to_thread(self._roster.refresh, sighting.problems.append, at=at, thorough=thorough)
+        sighting.runs = self._roster.count
+        for path in [path for path in self._seen if not self._roster.knows(path)]:
+            self._forget(path)
         return sighting
 
-    async def _visit(self, run: RunFolder, sighting: Sighting) -> None:
-        job = await self._parts.store.job_of(str(run.path))
-        if job is not None and not await self._is_watched(job):
-            return
-        before = await self._parts.store.observation(str(run.path))
+    async def _reopen_held(self, sighting: Sighting) -> None:
+        """A run that has come back to its folder (changed while it was sent, say), and holds of runs that are gone."""
+        after = ""
+        while page := await self._parts.store.holds(equipment_id=self._instrument.id, after_key=after, limit=_BATCH):
+            after = page[-1].key
+            for hold in page:
+                if hold.scope is not HoldScope.RUN or hold.kind not in WATCHED_HOLDS:
+                    continue
+                self._roster.reopen(hold.key)
+                if not self._roster.knows(hold.key):
+                    await self._let_go_if_gone(hold.key, sighting)
+
+    async def _look_at(
+        self,
+        batches: Iterable[list[str]],
+        sighting: Sighting,
+        *,
+        finished_too: bool = False,
+        unless_resting: bool = False,
+    ) -> None:
+        cases: dict[str, _Case] = {}
+        for paths in batches:
+            cases |= await self._sort(paths, finished_too=finished_too)
+        if unless_resting:
+            now = self._parts.clock.monotonic()
+            cases = {path: case for path, case in cases.items() if self._rests_until.get(path, 0.0) <= now}
+        for run in await asyncio.to_thread(self._roster.runs, cases, sighting.problems.append):
+            await self._visit(run, cases[str(run.path)], sighting)
+
+    async def _sort(self, paths: list[str], *, finished_too: bool) -> dict[str, _Case]:
+        """Those of *paths* that are worth a look, with what is known of them; the others are settled."""
+        jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
+        worth = {}
+        for path in paths:
+            case = _Case(jobs.get(path), self._seen.get(path, seen.get(path)))
+            if await self._is_worth_a_look(case, finished_too=finished_too):
+                worth[path] = case
+                self._roster.reopen(path)
+            else:
+                self._settle(path)
+        return worth
+
+    async def _is_worth_a_look(self, case: _Case, *, finished_too: bool) -> bool:
+        """Whether the run has no job yet, waits for its folder, or may have grown."""
+        if case.job is None:
+            return True
+        if case.is_published:
+            return finished_too or case.before is None or not case.before.taken
+        if case.job.state is not SyncJobState.QUEUED or not case.job.held:
+            return False
+        hold = await self._parts.store.hold(HoldScope.RUN, case.job.run_path)
+        return hold is None or hold.kind in WATCHED_HOLDS
+
+    async def _visit(self, run: RunFolder, case: _Case, sighting: Sighting) -> None:
+        path, begun = str(run.path), self._parts.clock.monotonic()
         try:
-            seen = await asyncio.to_thread(self._look, run, before)
+            seen = await asyncio.to_thread(self._look, run, case.before)
         except OSError as error:
-            await self._hold(
-                run, HoldKind.LOCKED, f"{safe_text(error.filename or run.path)} cannot be read: {error.strerror}."
-            )
+            if not await self._let_go_if_gone(path, sighting) and not case.is_published:
+                await self._hold(run, HoldKind.LOCKED, _unreadable(error, path))
             return
-        unchanged = before is not None and before.fingerprint == seen.fingerprint
-        if unchanged and before is not None and before.taken and job is not None and job.state in _PUBLISHED:
+        cost = self._parts.clock.monotonic() - begun
+        self._rests_until[path] = self._parts.clock.monotonic() + _REST_PER_LOOK * cost
+        unchanged = case.before is not None and case.before.fingerprint == seen.fingerprint
+        if unchanged and case.is_published and case.before is not None and case.before.taken:
+            self._settle(path)
             return
-        await self._remember(run, seen, taken=False)
+        await self._remember(run, seen, case.before, taken=False)
         if not seen.finished:
-            if seen.due is not None and (sighting.next_look is None or seen.due < sighting.next_look):
-                sighting.next_look = seen.due
-            if job is None or job.state not in _PUBLISHED:
+            if seen.due is not None:
+                sighting.looks[path] = seen.due
+                sighting.next_look = min(seen.due, sighting.next_look or seen.due)
+            if not case.is_published:
                 await self._hold(run, seen.kind, seen.sentence, until=seen.due)
             return
         await self._hand_over(run, seen, sighting)
-
-    async def _is_watched(self, job: SyncJobRow) -> bool:
-        """Whether a run that has a job is still worth a look: it waits for its folder, or may have grown."""
-        if job.state in _PUBLISHED:
-            return True
-        if job.state is not SyncJobState.QUEUED or not job.held:
-            return False
-        hold = await self._parts.store.hold(HoldScope.RUN, job.run_path)
-        return hold is None or hold.kind in _WATCHED_HOLDS
 
     def _look(self, run: RunFolder, before: Observation | None) -> Look:
         return look(
@@ -99,24 +260,55 @@ class Scout:
             since=before.since if before else None,
             seen=before.seen if before else None,
             at=self._parts.now(),
+            cancelled=self._stopped.is_set,
         )
 
     async def _hand_over(self, run: RunFolder, seen: Look, sighting: Sighting) -> None:
+        sighting.asked.append(str(run.path))
         try:
             handle = await self._intake.enqueue(run, self._instrument, origin="monitor", who="monitor")
-        except OrphanRunError as error:
+        except (OrphanRunError, CreationError) as error:
             await self._hold(run, HoldKind.BLOCKED, str(error))
             return
-        except CreationError as error:
-            await self._hold(run, HoldKind.BLOCKED, str(error))
+        except IllegalTransitionError:
+            return  # the run's lane was quicker; what it does now decides, and the next look sees it
+        except OSError as error:
+            await self._hold(run, HoldKind.LOCKED, _unreadable(error, str(run.path)))
             return
         if handle.state is SyncHandleState.QUEUED:
             sighting.taken += 1
-            await self._remember(run, seen, taken=True)
+            await self._remember(run, seen, None, taken=True)
+            self._settle(str(run.path))
 
-    async def _remember(self, run: RunFolder, seen: Look, *, taken: bool) -> None:
-        now = self._parts.now()
-        await self._parts.store.observe(Observation(str(run.path), seen.fingerprint, seen.since, now, taken))
+    async def _remember(self, run: RunFolder, seen: Look, before: Observation | None, *, taken: bool) -> None:
+        """Durably only if something is new: a run that lies there unchanged costs no write."""
+        now = Observation(str(run.path), seen.fingerprint, seen.since, self._parts.now(), taken)
+        self._seen[now.run_path] = now
+        if before is None or (before.fingerprint, before.since, before.taken) != (now.fingerprint, now.since, taken):
+            await self._parts.store.observe(now)
+
+    async def _let_go_if_gone(self, run_path: str, sighting: Sighting) -> bool:
+        """A run that is gone although its container is there holds nothing up any more; whether that is so."""
+        if not await asyncio.to_thread(_is_gone, Path(run_path)):
+            return False
+        self._forget(run_path)
+        job = await self._parts.store.job_of(run_path)
+        if job is not None and (job.state is not SyncJobState.QUEUED or not job.held):
+            return True
+        await self._parts.store.forget_observation(run_path)
+        await self._parts.holds.lift(HoldScope.RUN, run_path, "The run's folder is gone from this PC.")
+        if job is not None:  # its lane says what that means: a source that vanished (FORMATS.md §6)
+            await self._parts.store.release([job.equipment_id], run_path=run_path)
+            sighting.taken += 1
+        return True
+
+    def _settle(self, run_path: str) -> None:
+        self._roster.settle(run_path)
+        self._forget(run_path)
+
+    def _forget(self, run_path: str) -> None:
+        self._seen.pop(run_path, None)
+        self._rests_until.pop(run_path, None)
 
     async def _hold(self, run: RunFolder, kind: HoldKind, sentence: str, *, until: datetime | None = None) -> None:
         await self._parts.holds.lay(
@@ -128,6 +320,15 @@ class Scout:
             until=until,
             next_step=_NEXT[kind],
         )
+
+
+def _unreadable(error: OSError, run_path: str) -> str:
+    return f"{safe_text(error.filename or run_path)} cannot be read: {safe_text(error.strerror)}."
+
+
+def _is_gone(run: Path) -> bool:
+    """Not so if its container is not there either: then a disk may be missing, and nothing is known."""
+    return not run.is_symlink() and not run.exists() and run.parent.is_dir()
 
 
 _NEXT = {

@@ -19,7 +19,7 @@ from exlab_sync_tui.platform import file_system
 from exlab_sync_tui.watch.discovery import folders, oldest_first, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
     from datetime import datetime
 
     from exlab_sync_tui.model.run import EquipmentFolder, RunFolder
@@ -42,7 +42,7 @@ class _Container:
 
 
 class Roster:
-    """The runs of one instrument. Everything here looks at the disk, so it belongs in a thread, one call at a time."""
+    """The runs of one instrument. ``refresh`` and ``runs`` look at the disk and belong in a thread, one at a time."""
 
     def __init__(self, equipment: EquipmentFolder) -> None:
         self._equipment = equipment
@@ -76,50 +76,53 @@ class Roster:
                 waiting.extend((_join(below, name), deeper) for name, deeper in container.deeper.items())
         self._containers = seen
 
-    def open_runs(self, problem: Problem) -> list[RunFolder]:
-        """The runs that are not settled, oldest first."""
-        return self._runs((_join(below, name) for below, one in self._containers.items() for name in one.open), problem)
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return sum(len(container.settled) + len(container.open) for container in self._containers.values())
 
-    def all_runs(self, problem: Problem) -> list[RunFolder]:
-        """Every run, oldest first."""
-        found = (
-            _join(below, name)
-            for below, one in self._containers.items()
-            for part in (one.open, one.settled)
-            for name in part
-        )
-        return self._runs(found, problem)
+    def batches(self, size: int, *, settled_too: bool = False) -> Iterator[list[str]]:
+        """The paths of the runs that are open, or of all, in any order; what changes meanwhile may be missed."""
+        places = self._places(settled_too=settled_too)
+        while batch := [self._path(below) for below in islice(places, size)]:
+            yield batch
 
-    def portion(self, number: int, problem: Problem) -> list[RunFolder]:
-        """The next *number* settled runs, going round and round."""
-        names = list(islice(self._turnstile, number))
-        if len(names) < number:
-            self._turnstile = self._each_settled()
-            names += islice(self._turnstile, number - len(names))
-        return self._runs(iter(dict.fromkeys(names)), problem)
+    def runs(self, run_paths: Collection[str], problem: Problem) -> list[RunFolder]:
+        """These runs, as far as they are known and still there, oldest first."""
+        known = (path[len(self._root) + 1 :] for path in run_paths if self.knows(path))
+        return list(oldest_first(self._root, self._equipment, known, problem))
 
-    def settle(self, run: RunFolder) -> None:
+    def knows(self, run_path: str) -> bool:
+        """Whether there was a run with this path at the last refresh."""
+        container, name = self._place(run_path)
+        return container is not None and (name in container.open or name in container.settled)
+
+    def is_settled(self, run_path: str) -> bool:
+        """Whether this run is known and needs nothing."""
+        container, name = self._place(run_path)
+        return container is not None and name in container.settled
+
+    def portion(self, number: int) -> list[str]:
+        """The paths of the next *number* settled runs, going round and round."""
+        places = list(islice(self._turnstile, number))
+        if len(places) < number:
+            self._turnstile = self._places(settled_too=True, open_too=False)
+            places += islice(self._turnstile, number - len(places))
+        return [path for path in map(self._path, dict.fromkeys(places)) if self.is_settled(path)]
+
+    def settle(self, run_path: str) -> None:
         """This run needs nothing until something is heard of it."""
-        container, name = self._place(str(run.path))
+        container, name = self._place(run_path)
         if container is not None and name in container.open:
             container.open.discard(name)
             container.settled.add(name)
 
-    def reopen(self, run_path: str) -> bool:
-        """This run is to be looked at again; whether it was settled."""
+    def reopen(self, run_path: str) -> None:
+        """This run is to be looked at again."""
         container, name = self._place(run_path)
-        if container is None or name not in container.settled:
-            return False
-        container.settled.discard(name)
-        container.open.add(name)
-        return True
-
-    def run(self, run_path: str, problem: Problem) -> RunFolder | None:
-        """The run with this path, if it is known and still there."""
-        container, name = self._place(run_path)
-        if container is None or not (name in container.open or name in container.settled):
-            return None
-        return next(iter(self._runs(iter([run_path[len(self._root) + 1 :]]), problem)), None)
+        if container is not None and name in container.settled:
+            container.settled.discard(name)
+            container.open.add(name)
 
     def _look(
         self, below: str, state: Hashable, known: _Container | None, problem: Problem, at: datetime | None
@@ -165,14 +168,12 @@ class Roster:
         below, _, name = run_path[len(self._root) + 1 :].rpartition("/")
         return self._containers.get(below), name
 
-    def _runs(self, found: Iterator[str], problem: Problem) -> list[RunFolder]:
-        return list(oldest_first(self._root, self._equipment, found, problem))
-
-    def _each_settled(self) -> Iterator[str]:
+    def _places(self, *, settled_too: bool, open_too: bool = True) -> Iterator[str]:
         for below in list(self._containers):
             container = self._containers.get(below)
-            for name in list(container.settled) if container else ():
-                yield _join(below, name)
+            if container is not None:
+                names = [*(container.open if open_too else ()), *(container.settled if settled_too else ())]
+                yield from (_join(below, name) for name in names)
 
 
 def _join(below: str, name: str) -> str:
