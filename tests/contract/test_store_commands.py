@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import pytest
 
 from exlab_sync_tui.errors import NotFoundError, StoreError
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
+from exlab_sync_tui.queue.commands import PRUNE_SQL, UNANSWERED_SQL
 from exlab_sync_tui.queue.memory import MemoryStore
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.queue.store import Command, HistoryEntry, JobStore, NewJob
@@ -191,6 +194,15 @@ class TestAttached:
         assert attached.store_id == engine.store_id
         await attached.close()
         await engine.close()
+
+    async def test_looking_for_orders_reads_none_that_were_answered(self, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as db:
+            for sql, value, index in (
+                (UNANSWERED_SQL, 1, "commands_unanswered"),
+                (PRUNE_SQL, "2025", "commands_answered"),
+            ):
+                (plan,) = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (value,))]
+                assert index in plan
 
     async def test_without_a_store_there_is_nothing_to_attach_to(self, tmp_path: Path) -> None:
         attached = SQLiteStore(tmp_path / "queue.db", attached=True)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exlab_sync_tui import CreationWriter, NASSyncClient, TransportErrorKind, TransportResult, Validator
+from exlab_sync_tui.engine import statelock
+from exlab_sync_tui.engine.attached import Attached
 from exlab_sync_tui.engine.cockpit import Order, Verb
+from exlab_sync_tui.engine.heartbeat import BEAT_NOTE
+from exlab_sync_tui.engine.hosted import Hosted
+from exlab_sync_tui.engine.opening import open_cockpit
+from exlab_sync_tui.engine.statelock import is_taken, take_state_folder
+from exlab_sync_tui.errors import EngineRunningError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.testing import ManualClock
@@ -44,7 +52,9 @@ class Bench:
         (run / "data.raw").write_text("01")
         return run
 
-    def client(self, *, enabled: bool = True, start_lanes: bool = True) -> NASSyncClient:
+    def client(
+        self, *, enabled: bool = True, start_lanes: bool = True, attachable: bool | None = None
+    ) -> NASSyncClient:
         async def push(local: Path, *, bwlimit_kibps: int | None) -> TransportResult:
             self.started.append(local.name)
             await self.gate.wait()
@@ -81,9 +91,10 @@ class Bench:
             clock=self.clock,
             operator="mira",
             start_lanes=start_lanes,
+            attachable=attachable,
         )
 
-    async def listen(self, client: NASSyncClient) -> asyncio.Task[None]:
+    async def listen(self, client: NASSyncClient | Hosted) -> asyncio.Task[None]:
         async def hear() -> None:
             async for event in client.events():
                 self.heard.append(event)
@@ -370,3 +381,55 @@ async def test_a_mistake_of_ours_is_answered_too(bench: Bench, monkeypatch: pyte
             1,
             "Unexpected ZeroDivisionError: by zero; the log has the details.",
         )
+
+
+class TestOpening:
+    async def test_a_free_state_folder_is_hosted_and_a_driven_one_is_attached_to(self, bench: Bench) -> None:
+        run = bench.run()
+        bench.gate.set()
+        hosted = await open_cockpit(bench.client(attachable=True))
+        try:
+            assert isinstance(hosted, Hosted)
+            heard = await bench.listen(hosted)
+            pulse = await hosted.pulse()
+            assert (pulse.alive, pulse.hosted, pulse.process) == (True, True, os.getpid())
+            async with asyncio.timeout(20):
+                while await hosted.store.noted(BEAT_NOTE) is None:
+                    await bench.clock.advance(0)
+            attached = await open_cockpit(bench.client())
+            assert isinstance(attached, Attached)
+            assert (await attached.pulse()).alive
+            bench.gate.clear()
+            assert (await hosted.order(Order(Verb.ENQUEUE, str(run), "otto"))).ok
+            await until(lambda: bench.started)
+            assert [flight.run_path for flight in await hosted.flights()] == [str(run)]
+            await attached.stop()
+        finally:
+            await hosted.stop()
+            await hosted.stop()
+        await heard
+        assert EventKind.RUN_STARTED in [event.kind for event in bench.heard]
+
+    async def test_an_engine_that_only_acts_is_waited_for(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(statelock, "_PATIENCE_SECONDS", 0.0)
+        async with bench.client(start_lanes=False):
+            attached = await open_cockpit(bench.client())
+            assert isinstance(attached, Attached)
+            assert not (await attached.pulse()).alive
+            await attached.stop()
+
+    async def test_a_lock_without_a_store_is_refused(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(statelock, "_PATIENCE_SECONDS", 0.0)
+        lock = take_state_folder(bench.root / "state")
+        try:
+            with pytest.raises(EngineRunningError):
+                await open_cockpit(bench.client())
+        finally:
+            lock.release()
+        assert not is_taken(bench.root / "state")
+        assert not is_taken(bench.root / "nowhere")
+
+    async def test_a_hosted_engine_whose_lanes_do_not_run_is_not_alive(self, bench: Bench) -> None:
+        hosted = await open_cockpit(bench.client(start_lanes=False))
+        assert not (await hosted.pulse()).alive
+        await hosted.stop()
