@@ -1,0 +1,68 @@
+"""How does the engine run as a service? It watches by itself until it is told to stop, and says that it is alive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Protocol
+
+from exlab_sync_tui.headless.once import Client as AttendedClient
+from exlab_sync_tui.headless.once import attended
+from exlab_sync_tui.headless.sd_notify import ServiceNotifier
+from exlab_sync_tui.headless.signals import until_signal
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.headless.bar import Bar
+    from exlab_sync_tui.headless.reporter import Reporter
+    from exlab_sync_tui.model.clock import Clock
+
+_DONE = 0
+_UNDER_A_WATCHDOG = 0.4
+"""So much of the manager's patience passes between two signs of life; sd_watchdog_enabled(3) asks for at most half."""
+
+
+class Client(AttendedClient, Protocol):
+    """What of ``NASSyncClient`` is used here."""
+
+    def watch(self, *, events: bool = True) -> None:
+        """Look at the folders by itself from now on."""
+        ...
+
+    async def broken(self) -> None:
+        """Wait until something that must never end has ended, and raise why."""
+        ...
+
+
+async def run_service(
+    client: Client, reporter: Reporter, bar: Bar, clock: Clock, *, notifier: ServiceNotifier | None = None
+) -> int:
+    """Run until SIGINT, SIGTERM or SIGHUP; 0 when it was told to stop, because that is what a service is for.
+
+    Raises ``EngineRunningError``, which names the process that holds the lock, ``StateFolderError``, ``StoreError``.
+    """
+    heard = notifier or ServiceNotifier.of()
+    ended = await until_signal(attended(client, reporter, bar, lambda: keep_running(client, clock, heard)))
+    if isinstance(ended, signal.Signals):
+        reporter.write(f"Stopped by {ended.name}; every run keeps its place and goes on at the next start.")
+    return _DONE
+
+
+async def keep_running(client: Client, clock: Clock, notifier: ServiceNotifier) -> None:
+    """Watch until cancelled, with a started *client*. Raises what ended a lane or the looks."""
+    client.watch()
+    notifier.ready("watching")
+    alive = asyncio.create_task(_say_alive(clock, notifier), name="watchdog")
+    try:
+        await client.broken()
+    finally:
+        notifier.stopping()
+        alive.cancel()
+        await asyncio.gather(alive, return_exceptions=True)
+
+
+async def _say_alive(clock: Clock, notifier: ServiceNotifier) -> None:
+    if notifier.watchdog_seconds is None:
+        return
+    while True:
+        notifier.alive()
+        await clock.sleep(notifier.watchdog_seconds * _UNDER_A_WATCHDOG)
