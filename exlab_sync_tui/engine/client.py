@@ -171,13 +171,7 @@ class NASSyncClient:
 
     async def scan(self) -> dict[str, Sighting]:
         """Look once at every instrument's folders and queue what is finished; by equipment id."""
-        works = self._engine.works
-        found = {}
-        for equipment_id in works.lanes:
-            found[equipment_id] = await works.scouts[equipment_id].round()
-            works.wake(equipment_id)
-        await works.bookkeeper.pay()
-        return found
+        return await self._engine.steering.rescan()
 
     async def drain(self) -> None:
         """Wait until no lane has anything that it can move now. Raises what ended a lane."""

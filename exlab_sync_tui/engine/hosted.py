@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 class Hosted:
     """The ``Cockpit`` around an engine that lives and ends with this process."""
 
-    def __init__(self, client: NASSyncClient) -> None:
+    def __init__(self, client: NASSyncClient, *, watch: bool = False) -> None:
+        """*watch*: the engine looks at the instruments' folders by itself."""
         self._client = client
+        self._watch = watch
         self._sampler: Sampler | None = None
 
     @property
@@ -33,6 +35,8 @@ class Hosted:
     async def start(self) -> None:
         """Start the engine. Raises ``EngineRunningError``, ``StateFolderError``, ``StoreError``."""
         await self._client.init()
+        if self._watch:
+            self._client.watch()
 
     async def stop(self) -> None:
         """Stop the engine; jobs stay resumable. Idempotent."""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.cockpit import Cockpit
 
 
-async def open_cockpit(client: NASSyncClient) -> Cockpit:
+async def open_cockpit(client: NASSyncClient, *, watch: bool = False) -> Cockpit:
     """A started cockpit: around *client*, which is not started yet, if the lock is free; else onto the other engine.
 
     An engine that is heard is attached to at once; one that holds the lock and is silent may be ending, or be a verb
-    that is done in a moment, so its lock is waited for, and only then it is attached to. Raises ``StateFolderError``,
-    ``StoreError``.
+    that is done in a moment, so its lock is waited for, and only then it is attached to. *watch*: an
+    engine that is hosted looks at the folders by itself. Raises ``StateFolderError``, ``StoreError``.
     """
     if await asyncio.to_thread(is_taken, client.blueprint.queue_db.parent):
         attached = await _attach(client)
@@ -29,7 +29,7 @@ async def open_cockpit(client: NASSyncClient) -> Cockpit:
             if (await attached.pulse()).alive:
                 return attached
             await attached.stop()
-    hosted = Hosted(client)
+    hosted = Hosted(client, watch=watch)
     try:
         await hosted.start()
     except EngineRunningError:

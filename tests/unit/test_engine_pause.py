@@ -44,6 +44,7 @@ class Bench:
     started: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     fails: bool = False
+    there: bytes = b"01"
     heard: list[Event] = field(default_factory=list)
 
     def run(self, equipment: str = "SPEC_01", name: str = "Run_A") -> Path:
@@ -65,7 +66,7 @@ class Bench:
         async def hashsum(run_dir: Path) -> dict[str, str]:
             self.asked.append(run_dir.name)
             await self.far.wait()
-            return {"data.raw": hashlib.sha256(b"01").hexdigest()}
+            return {"data.raw": hashlib.sha256(self.there).hexdigest()}
 
         def instrument(name: str) -> dict[str, object]:
             (self.root / "lab" / name).mkdir(parents=True, exist_ok=True)
@@ -352,7 +353,7 @@ async def test_orders_of_every_kind_are_told_in_a_sentence(bench: Bench) -> None
         )
         looked = await give(client, Verb.RESCAN, "")
         assert looked.sentence == "Looked at 1 run of 2 instruments: 0 taken."
-        (run / "data.raw").write_text("02")
+        bench.there = b"02"
         differs = await give(client, Verb.VERIFY, str(run))
         assert (differs.sentence, differs.exit_code) == ("Run_A is not as recorded. Differs: data.raw.", 10)
         failed = await give(client, Verb.RETRY, str(run))
