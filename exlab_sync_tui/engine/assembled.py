@@ -5,6 +5,8 @@ The order is that of ``FORMATS.md`` §7; every step may be repeated after a cras
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.trip import Final, FinalFolder
@@ -18,14 +20,17 @@ from exlab_sync_tui.text import count, safe_text, size
 from exlab_sync_tui.transport.base import PushPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from exlab_sync_tui.engine.papers import Papers
     from exlab_sync_tui.engine.trip import Trip
     from exlab_sync_tui.model.verdict import VerifyResult
-    from exlab_sync_tui.transport.base import DestinationState, Transport
+    from exlab_sync_tui.transport.base import DestinationState, Owner, RemoteEntry, Transport
 
 _NAMED = 3
+_RECEIPT = f"{CACHE_FOLDER}/receipt.json"
+_BEGUN = f"{CACHE_FOLDER}/.exlab-owner.json"
+"""Says whose a final folder is into which files come one by one, until its receipt does."""
 
 
 class AssembledWay:
@@ -47,11 +52,12 @@ class AssembledWay:
         """Whether the final folder is absent, holds this job's run, or somebody else's things."""
         if await self._transport.find(trip.job.nas_path) is None:
             return FinalFolder(Final.ABSENT)
-        receipt = await self._transport.read_text(trip.job.nas_path, f"{CACHE_FOLDER}/receipt.json")
+        receipt = await self._transport.read_text(trip.job.nas_path, _RECEIPT)
         ours = parse_receipt(receipt) if receipt else None
-        if ours is None or ours.job_id != trip.job.id:
-            return FinalFolder(Final.FOREIGN)
-        return FinalFolder(Final.OURS, ours.manifest_sha256)
+        if ours is not None and ours.job_id == trip.job.id:
+            return FinalFolder(Final.OURS, ours.manifest_sha256)
+        begun = receipt is None and await self._transport.read_text(trip.job.nas_path, _BEGUN) == _signature(trip.owner)
+        return FinalFolder(Final.BEGUN if begun else Final.FOREIGN)
 
     async def carry(self, trip: Trip, state: DestinationState | None) -> None:
         """Send what is not yet proven. What was sent stays and is resumed."""
@@ -61,19 +67,19 @@ class AssembledWay:
             await refuse_twins(trip, capabilities)
         if trip.inventory.gone:
             await self._transport.discard(trip.assembly, trip.inventory.gone)
-        await self._prove_again(trip)
+        await self._take_stock(trip)
         await self._check_room(trip, state)
         await self._push(trip)
 
     async def prove(self, trip: Trip) -> VerifyResult:
         """Compare the assembly with the records; digests that an earlier engine got are asked for again."""
-        await self._prove_again(trip)
-        if trip.job.publishing and await self._goes_file_by_file(trip):
-            await self._recognise_moved(trip)
+        await self._take_stock(trip)
         result = await self._compare(trip)
         if result.extra:
             await self._transport.discard(trip.assembly, result.extra)
             result = await self._compare(trip)
+        if result.extra:
+            raise mismatch(self._transport.title, result.extra)
         return result
 
     async def manner(self) -> str:
@@ -92,35 +98,42 @@ class AssembledWay:
         await self._write_papers(trip.assembly, papers.first_to_last)
         await self._transport.publish(trip.assembly, trip.job.nas_path)
 
-    async def tidy(self, trip: Trip) -> None:
+    async def tidy(self, incoming: str, owner: Owner) -> None:
         """Remove our incoming folder."""
-        await self._transport.remove_incoming(trip.incoming, trip.owner)
+        await self._transport.remove_incoming(incoming, owner)
 
     async def _goes_file_by_file(self, trip: Trip) -> bool:
         return trip.job.round is Round.ADDITIONS or await self.manner() == "direct"
 
     async def _refuse_foreign(self, trip: Trip) -> None:
         final = await self.look_at_final(trip)
-        expected = Final.OURS if trip.job.round is Round.ADDITIONS else Final.ABSENT
-        half_direct = final.what is Final.FOREIGN and trip.job.publishing and await self.manner() == "direct"
-        if final.what is expected or half_direct:
-            return
+        expected = {Final.OURS} if trip.job.round is Round.ADDITIONS else {Final.ABSENT, Final.BEGUN}
+        if final.what not in expected:
+            raise self._conflict(trip, final)
+
+    def _conflict(self, trip: Trip, final: FinalFolder) -> TransportError:
         place = f"{self._transport.title}/{trip.job.nas_path}"
         if final.what is Final.ABSENT:
-            raise TransportError(
+            return TransportError(
                 f"{place} is gone although it was published; nothing was sent. If that was on purpose, forget the run.",
                 TransportErrorKind.CONFLICT,
             )
         what = (
             "this run as it was sent earlier"
-            if final.what is Final.OURS
+            if final.what in {Final.OURS, Final.BEGUN}
             else "something that this run did not put there"
         )
-        raise TransportError(
+        return TransportError(
             f"{place} already holds {what}; nothing was sent and nothing there was touched. Move it away on the NAS,"
             " then retry.",
             TransportErrorKind.CONFLICT,
         )
+
+    async def _take_stock(self, trip: Trip) -> None:
+        """What an earlier attempt or engine has brought there already."""
+        if trip.job.publishing and await self._goes_file_by_file(trip):
+            await self._recognise_moved(trip)
+        await self._prove_again(trip)
 
     async def _prove_again(self, trip: Trip) -> None:
         """After a restart the far side is compared again, not sent again (``ARCHITECTURE.md`` decision 1)."""
@@ -137,7 +150,7 @@ class AssembledWay:
         if state is None or state.free_bytes is None:
             return
         here = 0
-        async for page in self._transport.list(trip.assembly):
+        async for page in self._assembled(trip):
             here += sum(entry.size for entry in page)
         needed = await self._size_to_send(trip) - here
         if needed > state.free_bytes:
@@ -145,6 +158,7 @@ class AssembledWay:
                 f"{self._transport.title} has {size(state.free_bytes)} free and the run still needs {size(needed)};"
                 " nothing was sent. It goes on by itself once there is room.",
                 TransportErrorKind.NO_SPACE,
+                needed_bytes=needed,
             )
 
     async def _size_to_send(self, trip: Trip) -> int:
@@ -168,32 +182,57 @@ class AssembledWay:
 
     async def _compare(self, trip: Trip) -> VerifyResult:
         records = trip.pages(FilesWanted.UNPUBLISHED)
-        return await trip.parts.verifier.compare(records, self._transport.list(trip.assembly))
+        return await trip.parts.verifier.compare(records, self._assembled(trip))
+
+    async def _assembled(self, trip: Trip) -> AsyncIterator[Sequence[RemoteEntry]]:
+        """What lies in the assembly; a listing of a million names moves, although no byte does."""
+        async for page in self._transport.list(trip.assembly):
+            trip.progress.pulse.current = page[-1].rel if page else ""
+            yield page
 
     async def _recognise_moved(self, trip: Trip) -> None:
-        """After a crash in the middle of publishing additions some of them are in the final folder already."""
+        """After a crash in the middle of publishing one by one some files are in the final folder already."""
+        if await self._transport.find(trip.job.nas_path) is None:
+            return
         async for page in trip.pages(FilesWanted.UNPUBLISHED):
             async for checked in self._transport.digests(trip.job.nas_path, page, trip.progress.pulse):
                 moved = [record for record in checked if record.proven]
-                await trip.parts.store.mark_published(trip.job.id, [record.rel for record in moved])
+                await trip.parts.store.put_files(trip.job.id, [replace(record, published=True) for record in moved])
 
     async def _publish_file_by_file(self, trip: Trip, papers: Papers) -> None:
+        if trip.job.round is not Round.ADDITIONS:
+            await self._begin_final(trip)
         async for page in trip.pages(FilesWanted.UNPUBLISHED):
             for record in page:
+                trip.progress.pulse.current = record.rel
                 await self._transport.publish_file(trip.assembly, trip.job.nas_path, record.rel)
         await self._transport.make_folders(trip.job.nas_path, trip.inventory.empty_folders)
         await self._write_papers(trip.job.nas_path, papers.first_to_last)
 
+    async def _begin_final(self, trip: Trip) -> None:
+        """Make the final folder, which says whose it is before its first file comes."""
+        final = await self.look_at_final(trip)
+        if final.what is Final.ABSENT:
+            parent, _, name = trip.job.nas_path.rpartition("/")
+            await self._transport.make_folders(parent, [name])
+            await self._transport.write_text(trip.job.nas_path, _BEGUN, _signature(trip.owner))
+        elif final.what is not Final.BEGUN:
+            raise self._conflict(trip, final)
+
     async def _write_papers(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
+        """Each is read back before the next one, so that a receipt never stands for papers that nobody has seen."""
         for rel, data in papers:
             await self._transport.write_text(folder, rel, data)
-        for rel, data in papers:
             if await self._transport.read_text(folder, rel, limit=max(len(data), 1)) != data:
                 raise TransportError(
                     f"{self._transport.title}/{folder}/{safe_text(rel)} reads back differently from what was written;"
                     " it is written again at the next attempt.",
                     TransportErrorKind.HASH_MISMATCH,
                 )
+
+
+def _signature(owner: Owner) -> bytes:
+    return json.dumps({"store_id": owner.store_id, "job_id": owner.job_id}).encode()
 
 
 def mismatch(title: str, rels: Sequence[str]) -> TransportError:

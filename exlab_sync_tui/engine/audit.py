@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.transport.base import Transport
 
 
 class Audit:
@@ -64,6 +65,7 @@ class Audit:
             return
         if destination.transport is None:
             raise TransportError(destination.unready, TransportErrorKind.SET_UP)
+        await self._recognise(destination.transport, job)
         pulse = Pulse()
         async for page in pages_of(self._parts.store, job.id):
             async for checked in destination.transport.digests(job.nas_path, page, pulse):
@@ -72,6 +74,15 @@ class Audit:
         async for entries in destination.transport.list(job.nas_path):
             known = (entry.rel for entry in entries if entry.kind != "folder" and not _is_ours(entry.rel))
             self._extra |= {rel for rel in known if rel not in self._manifest}
+
+    async def _recognise(self, transport: Transport, job: SyncJobRow) -> None:
+        """Another share in its place would look like a run of which everything is missing."""
+        state = await transport.probe()
+        if state.identity is None or state.identity.id != job.destination_id:
+            raise TransportError(
+                f"{transport.title} is not the destination on which this run lies.",
+                TransportErrorKind.WRONG_DESTINATION,
+            )
 
     def _judge_digests(self, far: dict[str, str]) -> None:
         for rel, digest in self._manifest.items():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.trip import Trip
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.verdict import VerifyResult
-    from exlab_sync_tui.transport.base import DestinationState, Transport
+    from exlab_sync_tui.transport.base import DestinationState, Owner, Transport
 
 _HEX_DIGITS = 64
 
@@ -79,7 +79,7 @@ class BlackBoxWay:
     async def publish(self, trip: Trip, papers: Papers) -> None:
         """Nothing: what the callable sent is in its place already, and the receipt says ``direct``."""
 
-    async def tidy(self, trip: Trip) -> None:
+    async def tidy(self, incoming: str, owner: Owner) -> None:
         """Nothing was assembled."""
 
     async def _hash_here(self, trip: Trip) -> None:
@@ -109,7 +109,10 @@ class BlackBoxWay:
                 absent.extend(record.rel for record in checked if record.far_sha256 is None)
         if absent:
             raise mismatch(self._title, absent)
-        return await trip.parts.verifier.compare(trip.pages(FilesWanted.ALL), self._transport.list(trip.job.nas_path))
+        verifier = trip.parts.verifier
+        result = await verifier.compare(trip.pages(FilesWanted.ALL), self._transport.list(trip.job.nas_path))
+        strong = result.evidence is None or result.evidence.satisfies(verifier.minimum)
+        return replace(result, ok=strong and not (result.mismatched or result.missing))
 
 
 def _hash_all(root: Path, records: Sequence[FileRecord]) -> list[FileRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from exlab_sync_tui.engine.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.errors import CreationError, IngestError, OrphanRunError
@@ -12,10 +13,12 @@ from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic
 from exlab_sync_tui.provenance.ingest import append_transition
 from exlab_sync_tui.provenance.receipt import parse_receipt
-from exlab_sync_tui.queue.store import Debt, DebtKind
+from exlab_sync_tui.queue.store import DebtKind
+from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.parts import Parts
+    from exlab_sync_tui.queue.store import Debt
 
 
 class Bookkeeper:
@@ -24,15 +27,26 @@ class Bookkeeper:
     def __init__(self, parts: Parts, plain_runs_below: tuple[Path, ...]) -> None:
         self._parts = parts
         self._plain = plain_runs_below
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def pay(self, run_path: str = "") -> int:
         """Pay what is owed to one run, or to all; how many debts stay, each with its reason in the store."""
         left = 0
+        for owed in sorted({debt.run_path for debt in await self._parts.store.debts(run_path)}):
+            async with self._turns.setdefault(owed, asyncio.Lock()):
+                left += await self._pay_one(owed)
+        return left
+
+    async def _pay_one(self, run_path: str) -> int:
+        """What is owed to one run, as it is once nobody else writes there: an older status must not come last."""
+        left = 0
         for debt in await self._parts.store.debts(run_path):
+            if debt.kind is DebtKind.INCOMING:
+                continue  # it lies on the destination, and its lane removes it
             reason = await asyncio.to_thread(self._try, debt)
             if reason:
                 left += 1
-                await self._parts.store.owe(_with_reason(debt, reason))
+                await self._parts.store.unpaid(debt, reason)
             else:
                 await self._parts.store.paid(debt)
         return left
@@ -40,9 +54,11 @@ class Bookkeeper:
     def _try(self, debt: Debt) -> str:
         """Make the write; the reason if it cannot be made."""
         run = Path(debt.run_path)
-        if not run.is_dir() or any(run.is_relative_to(folder) for folder in self._plain):
+        if any(run.is_relative_to(folder) for folder in self._plain):
             return ""
         try:
+            if not run.is_dir():
+                return "" if run.parent.is_dir() else f"{safe_text(run.parent)} is not there; perhaps a disk is away."
             if debt.kind is DebtKind.SYNC_STATUS:
                 self._write_status(run, debt)
             else:
@@ -72,7 +88,3 @@ class Bookkeeper:
     def _append_transition(self, run: Path, state: str, debt: Debt, details: dict[str, str]) -> None:
         """Staging PCs keep an ``ingest.json``; our transitions are appended where there is one (``FORMATS.md`` §3)."""
         append_transition(run, state, at=debt.since, host=self._parts.identities.host, details=details)
-
-
-def _with_reason(debt: Debt, reason: str) -> Debt:
-    return Debt(debt.run_path, debt.kind, debt.value, debt.since, reason)

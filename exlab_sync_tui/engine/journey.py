@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from exlab_sync_tui.engine.assembled import mismatch
 from exlab_sync_tui.engine.board import Phase, Progress
 from exlab_sync_tui.engine.freeze import compare, freeze
-from exlab_sync_tui.engine.papers import draw_up, keep_copy
+from exlab_sync_tui.engine.papers import draw_up, keep_copy, manifest_of
 from exlab_sync_tui.engine.places import find_run, place_of
 from exlab_sync_tui.engine.stall import run_unless_stalled
 from exlab_sync_tui.engine.trip import Final, Trip
@@ -18,6 +20,7 @@ from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import Round, SyncJobState
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import count, safe_text, size
+from exlab_sync_tui.transport.base import Owner, Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,18 +30,22 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.trip import Way
     from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.transport.base import DestinationState
 
 ENGINE = "engine"
+_LOG = logging.getLogger(__name__)
+_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE, SyncJobState.CLEANED})
 _Result = TypeVar("_Result")
 
 
 class RunBlocked(Exception):  # noqa: N818  # a turn of the walk, not an error
     """The gate objects to a run that was queued already."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, run: RunFolder, verdict: Verdict) -> None:
         super().__init__("blocked")
+        self.run = run
         self.verdict = verdict
 
 
@@ -66,6 +73,9 @@ class Journey:
         try:
             state = await self._watched(trip, self._way.state())
             destination_id = await self._breaker.identify(state)
+            if trip.job.publishing and await self._was_published(trip):
+                await self._recognise(trip)
+                return trip.job
             if trip.job.state is SyncJobState.RUNNING:
                 await self._send(trip, state, destination_id)
             if trip.job.state is SyncJobState.AWAITING_VERIFY:
@@ -88,6 +98,7 @@ class Journey:
             trip.job.id,
             destination_id=destination_id,
             nas_path=nas_path,
+            frozen=True,
             started_at=trip.job.started_at or self._parts.now(),
             files_total=trip.inventory.files,
             bytes_total=trip.inventory.size,
@@ -103,6 +114,11 @@ class Journey:
 
     async def _freeze(self, trip: Trip) -> None:
         store, run = self._parts.store, trip.run
+        if not trip.job.frozen:
+            await store.drop_files(trip.job.id)
+        elif trip.job.round is Round.ADDITIONS and await self._touches_published(trip):
+            await self._begin_revision(trip)
+            return
         gate = self._parts.validator.examination(run, at=self._parts.now())
         trip.inventory = await freeze(store, trip.job.id, run.path, self._instrument.litter, gate)
         if trip.inventory.touches_published:
@@ -115,21 +131,24 @@ class Journey:
 
     async def _begin_revision(self, trip: Trip) -> None:
         """What was published has changed here: everything is sent anew, beside the first (``FORMATS.md`` §6)."""
-        await self._parts.store.drop_files(trip.job.id)
-        trip.job = await self._parts.store.amend(trip.job.id, round=Round.REVISION, revision=trip.job.revision + 1)
+        await self._tidied(trip.incoming, trip.owner, trip.progress.pulse)
+        trip.job = await self._parts.store.amend(
+            trip.job.id, round=Round.REVISION, revision=trip.job.revision + 1, frozen=False, publishing=""
+        )
         await self._freeze(trip)
+
+    async def _touches_published(self, trip: Trip) -> bool:
+        """Looked at before anything is written down: a crash in between must not make published files forgotten."""
+        seen = await compare(self._parts.store, trip.job.id, trip.run.path, self._instrument.litter, None)
+        return seen.touches_published
 
     def _ask_gate(self, trip: Trip) -> None:
         verdict = trip.inventory.verdict
         if verdict is not None and verdict.blocking:
-            raise RunBlocked(verdict)
+            raise RunBlocked(trip.run, verdict)
 
     async def _prove_and_publish(self, trip: Trip) -> None:
         trip.progress.phase = Phase.CHECKING
-        if trip.job.publishing and await self._was_published(trip):
-            trip.progress.phase = Phase.PUBLISHING
-            await self._finish(trip)
-            return
         await self._see_unchanged(trip)
         result = await self._watched(trip, self._way.prove(trip))
         self._refuse_unproven(result)
@@ -147,9 +166,27 @@ class Journey:
         await self._finish(trip)
 
     async def _was_published(self, trip: Trip) -> bool:
-        """After a crash between the rename and the store the final folder is looked at first (``FORMATS.md`` §7)."""
+        """After a crash or an error between the rename and the store the final folder is looked at first (§7).
+
+        What lies there must be what the records say now: they may have been frozen anew since.
+        """
         final = await self._watched(trip, self._way.look_at_final(trip))
-        return final.what is Final.OURS and final.manifest_sha256 == trip.job.publishing
+        if final.what is not Final.OURS or final.manifest_sha256 != trip.job.publishing:
+            return False
+        try:
+            manifest = await manifest_of(trip)
+        except ValueError:  # a file that was not sent yet
+            return False
+        return hashlib.sha256(manifest).hexdigest() == trip.job.publishing
+
+    async def _recognise(self, trip: Trip) -> None:
+        trip.progress.phase = Phase.PUBLISHING
+        if trip.job.state is SyncJobState.RUNNING:
+            what = "found published: an earlier attempt had got that far"
+            trip.job = await self._parts.store.move(
+                trip.job.id, SyncJobState.AWAITING_VERIFY, at=self._parts.now(), who=ENGINE, what=what
+            )
+        await self._finish(trip)
 
     async def _see_unchanged(self, trip: Trip) -> None:
         """The snapshot is taken again after sending, and the gate is asked again with it (decision 5, §5)."""
@@ -174,6 +211,7 @@ class Journey:
 
     async def _finish(self, trip: Trip) -> None:
         now, job = self._parts.now(), trip.job
+        left = Debt(job.run_path, DebtKind.INCOMING, trip.incoming, now)
         await self._parts.store.mark_published(job.id)
         trip.job = await self._parts.store.move(
             job.id,
@@ -184,6 +222,7 @@ class Journey:
             debts=[
                 Debt(job.run_path, DebtKind.LOCAL_RECORDS, job.id, now),
                 Debt(job.run_path, DebtKind.SYNC_STATUS, "synced", now),
+                left,
             ],
             verified_at=now,
             verify_passes=1,
@@ -199,13 +238,36 @@ class Journey:
             files=trip.progress.files,
             size=trip.progress.size,
         )
-        await self._way.tidy(trip)
+        if await self._tidied(trip.incoming, trip.owner, trip.progress.pulse):
+            await self._parts.store.paid(left)
+
+    async def sweep(self) -> None:
+        """Remove the assemblies of verified runs that could not be removed when they had been published."""
+        store = self._parts.store
+        for debt in await store.debts():
+            job = await store.job_of(debt.run_path) if debt.kind is DebtKind.INCOMING else None
+            if job is None or job.equipment_id != self._instrument.id or job.state not in _PUBLISHED:
+                continue
+            if await self._tidied(debt.value, Owner(store.store_id, job.id), Pulse()):
+                await store.paid(debt)
+
+    async def _tidied(self, incoming: str, owner: Owner, pulse: Pulse) -> bool:
+        """Remove an assembly. What cannot be removed now never makes a published run look unpublished."""
+        try:
+            await self._unless_stalled(self._way.tidy(incoming, owner), pulse)
+        except TransportError as error:
+            _LOG.warning("%s is removed later: %s", safe_text(incoming), error)
+            return False
+        return True
 
     async def _watched(self, trip: Trip, step: Coroutine[None, None, _Result]) -> _Result:
         """A step that must move: without any progress for ``sync.stall_seconds`` it is ended as a network failure."""
+        return await self._unless_stalled(step, trip.progress.pulse)
+
+    async def _unless_stalled(self, step: Coroutine[None, None, _Result], pulse: Pulse) -> _Result:
         return await run_unless_stalled(
             step,
-            trip.progress.pulse,
+            pulse,
             self._parts.clock,
             self._instrument.stall_seconds,
             self._instrument.destination.title,

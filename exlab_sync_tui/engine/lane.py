@@ -111,6 +111,7 @@ class Lane:
     async def _take_up_unverified(self) -> None:
         """Jobs sent before a stop or a pause: verification alone is repeated (``FORMATS.md`` §6)."""
         self._has_looked_back = True
+        await self._journey.sweep()
         unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
         for job in await self._parts.store.jobs(unverified):
             async with self._slots:
@@ -182,7 +183,7 @@ class Lane:
         try:
             await self._journey_of(job)
         except RunBlocked as blocked:
-            await self._setback.blocked(job, blocked.verdict)
+            await self._setback.blocked(job, blocked)
         except StoreError:
             raise
         except TransportError as error:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.assembled import mismatch
 from exlab_sync_tui.engine.audit import Audit
-from exlab_sync_tui.errors import RefusedError, TransportErrorKind
+from exlab_sync_tui.errors import IllegalTransitionError, RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.model.job import Round, SyncJobState
 from exlab_sync_tui.model.verdict import VerifyResult
 from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
 from exlab_sync_tui.text import count, safe_text, utc
+from exlab_sync_tui.tree.paths import FIRST_REVISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +48,8 @@ class Orders:
         if job.state in _PUBLISHED:
             await self._add_pass(job, who)
         elif job.state is SyncJobState.FAILED:
-            await self._queue_again(job, who)
+            with suppress(IllegalTransitionError):  # somebody else has done it in this moment
+                await self._queue_again(job, who)
         else:
             raise RefusedError(
                 f"{safe_text(job.run_path)} is {job.state.value.replace('_', ' ')}, so there is nothing to retry;"
@@ -55,13 +58,15 @@ class Orders:
 
     async def compare(self, job: SyncJobRow) -> VerifyResult:
         """Local files, manifest and destination, now; nothing is written and the job does not move."""
+        return await self._audit(job, with_local=job.state is not SyncJobState.CLEANED)
+
+    async def _audit(self, job: SyncJobRow, *, with_local: bool) -> VerifyResult:
         instrument = self._instruments.get(job.equipment_id)
         if instrument is None:
             raise RefusedError(f"{job.equipment_id} is no longer in the configuration, so its destination is unknown.")
         if self._remote_stat is not None and not await asyncio.to_thread(self._remote_stat, job):
             return VerifyResult(ok=False, error_kind=TransportErrorKind.NETWORK)
-        audit = Audit(self._parts, instrument)
-        return await audit.compare(job, with_local=job.state is not SyncJobState.CLEANED)
+        return await Audit(self._parts, instrument).compare(job, with_local=with_local)
 
     async def _queue_again(self, job: SyncJobRow, who: str) -> None:
         now = self._parts.now()
@@ -71,6 +76,7 @@ class Orders:
             at=now,
             who=who,
             what="retry asked for",
+            only_from=SyncJobState.FAILED,
             debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
             attempts=0,
             resent=False,
@@ -83,13 +89,12 @@ class Orders:
         self._parts.bus.say(EventKind.RUN_QUEUED, sentence, job=job)
 
     async def _add_pass(self, job: SyncJobRow, who: str) -> None:
-        result = await self.compare(job)
-        if result.error_kind is not None:
-            raise RefusedError(
-                f"{safe_text(job.run_path)} could not be verified now ({result.error_kind.value.replace('_', ' ')});"
-                " it stays verified as it was. Try again later."
-            )
-        if not result.ok:
+        """The far files against the recorded digests: what has changed here since is a new round, not a mismatch."""
+        result = await self._audit(job, with_local=False)
+        self._refuse_no_pass(job, result)
+        if await self._parts.store.job(job.id) != job:
+            raise RefusedError(f"{safe_text(job.run_path)} has gone on while it was compared; look at it again.")
+        if result.mismatched or result.missing:
             await self._fail(job, result, who)
             return
         now = self._parts.now()
@@ -101,10 +106,23 @@ class Orders:
         what = f"verified again, {count(result.files, 'file')} agree{rest}"
         await self._parts.store.record(HistoryEntry(now, job.run_path, job.id, who, what))
 
+    def _refuse_no_pass(self, job: SyncJobRow, result: VerifyResult) -> None:
+        why = (result.error_kind.value if result.error_kind else "").replace("_", " ")
+        if not why and result.evidence is not None and not result.evidence.satisfies(self._parts.minimum):
+            why = f"only by {result.evidence.value}, and verify.minimum asks for {self._parts.minimum.value}"
+        if why:
+            raise RefusedError(
+                f"{safe_text(job.run_path)} could not be verified now ({why}); it stays verified as it was. Try again"
+                " later."
+            )
+
     async def _fail(self, job: SyncJobRow, result: VerifyResult, who: str) -> None:
-        """A mismatch found later: no pass counts any more, and the operator chooses (``FORMATS.md`` §8)."""
-        differing = [*result.mismatched, *result.missing, *result.extra]
-        sentence = str(mismatch(f"this PC or {self._instruments[job.equipment_id].destination.title}", differing))
+        """A mismatch found later: no pass counts any more, and the operator chooses (``FORMATS.md`` §8).
+
+        What lies there proves nothing any more, so whatever is sent next is the whole run.
+        """
+        differing = [*result.mismatched, *result.missing]
+        sentence = str(mismatch(self._instruments[job.equipment_id].destination.title, differing))
         now = self._parts.now()
         job = await self._parts.store.move(
             job.id,
@@ -112,6 +130,9 @@ class Orders:
             at=now,
             who=who,
             what=sentence,
+            only_from=job.state,
+            round=Round.FIRST if job.revision == FIRST_REVISION else Round.REVISION,
+            frozen=False,
             debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "failed", now)],
             verify_passes=0,
             last_error=f"{TransportErrorKind.HASH_MISMATCH.value}: {sentence}",

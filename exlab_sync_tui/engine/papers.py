@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,7 @@ class Papers:
 
 async def draw_up(trip: Trip, result: VerifyResult, *, publish: str, at: datetime) -> Papers:
     """Make the papers of a run that has just been compared. Raises ``CreationError`` and ``OSError``."""
-    lines = bytearray()
-    async for page in trip.pages(FilesWanted.ALL):
-        lines += b"".join(manifest_lines(page))
-    manifest = bytes(lines)
+    manifest = await manifest_of(trip)
     creation = await asyncio.to_thread(_creation_of, trip.run)
     rendered = None
     if creation is not None:
@@ -68,6 +66,14 @@ async def draw_up(trip: Trip, result: VerifyResult, *, publish: str, at: datetim
     receipt = _receipt(trip, result, creation, manifest, publish=publish, at=at)
     others = await asyncio.to_thread(_others, trip.run.cache)
     return Papers(manifest, render_receipt(receipt), rendered, others)
+
+
+async def manifest_of(trip: Trip) -> bytes:
+    """The manifest of the job's records as they are. Raises ``ValueError`` if one has no digest yet."""
+    lines = bytearray()
+    async for page in trip.pages(FilesWanted.ALL):
+        lines += b"".join(manifest_lines(page))
+    return bytes(lines)
 
 
 def keep_copy(folder: Path, job_id: str, papers: Papers) -> None:
@@ -83,15 +89,18 @@ def _creation_of(run: RunFolder) -> Creation | None:
 
 
 def _others(cache: Path) -> tuple[tuple[str, bytes], ...]:
-    """The other files directly in the cache folder, small ones as they are; a lock or a temporary file is none."""
-    if not cache.is_dir():
-        return ()
+    """The other files directly in the cache folder; a lock or a temporary file is none.
+
+    They are copied best-effort (``FORMATS.md`` §3): one that another program removes or keeps never stops the run.
+    """
     found = []
-    for path in sorted(cache.iterdir()):
-        if path.name in _OURS or path.name.startswith(".") or path.name.endswith(".lock"):
-            continue
-        if path.is_file() and not path.is_symlink():
-            found.append((path.name, path.read_bytes()))
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in sorted(cache.iterdir()):
+            if path.name in _OURS or path.name.startswith(".") or path.name.endswith(".lock"):
+                continue
+            with suppress(OSError):
+                if path.is_file() and not path.is_symlink():
+                    found.append((path.name, path.read_bytes()))
     return tuple(found)
 
 

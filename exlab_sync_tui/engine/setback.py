@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.breaker import Trouble
-from exlab_sync_tui.engine.places import find_run
 from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
@@ -20,9 +18,9 @@ from exlab_sync_tui.text import duration, safe_text
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.intake import Intake
+    from exlab_sync_tui.engine.journey import RunBlocked
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.errors import TransportError
-    from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.queue.retry import Decision
 
@@ -39,7 +37,7 @@ class Setback:
     async def react(self, job_id: str, error: TransportError, *, moved_forward: bool) -> None:
         """One failure of one job. A probe decides whether a network failure is the destination's absence."""
         job = await self._parts.store.job(job_id)
-        if job is None:
+        if job is None or job.state not in _ON_ITS_WAY:  # what has been published stays so, whatever comes after
             return
         trouble = await self._breaker.trouble() if error.error_kind in _MAY_BE_AWAY else None
         decision = decide(
@@ -62,18 +60,17 @@ class Setback:
             await self._hold_run(job, decision, error)
         self._announce(job, decision, error)
 
-    async def blocked(self, job: SyncJobRow, verdict: Verdict) -> None:
+    async def blocked(self, job: SyncJobRow, blocked: RunBlocked) -> None:
         """The gate objects to a job that was queued already: it waits with a hold, and is asked again by itself."""
         await self._parts.store.move(
             job.id,
             SyncJobState.QUEUED,
             at=self._parts.now(),
             who="gate",
-            what=f"blocked before it could leave: {verdict.blocking[0].rule.value}",
+            what=f"blocked before it could leave: {blocked.verdict.blocking[0].rule.value}",
             held=True,
         )
-        run = await asyncio.to_thread(find_run, job.run_path, self._instrument)
-        await self._intake.block(run, verdict)
+        await self._intake.block(blocked.run, blocked.verdict)
 
     async def _move(self, job: SyncJobRow, decision: Decision, error: TransportError) -> SyncJobRow:
         now = self._parts.now()
@@ -116,6 +113,7 @@ class Setback:
         self._parts.bus.say(EventKind.RUN_RETRY, f"{name}: {error}{when}", job=job, error_kind=error.error_kind.value)
 
 
+_ON_ITS_WAY = frozenset({SyncJobState.RUNNING, SyncJobState.AWAITING_VERIFY})
 _MAY_BE_AWAY = frozenset({TransportErrorKind.NETWORK, TransportErrorKind.UNKNOWN, TransportErrorKind.HASH_MISMATCH})
 """What a destination that is gone looks like; files are missing on a share that is no longer mounted, too."""
 _WAITS_FOR_THE_FOLDER = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED})

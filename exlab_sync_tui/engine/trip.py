@@ -59,10 +59,11 @@ class Trip:
 
 
 class Final(Enum):
-    """What lies where the run shall lie."""
+    """What lies where the run shall lie; ``BEGUN``: files of this job that come one by one, the receipt last."""
 
     ABSENT = "absent"
     OURS = "ours"
+    BEGUN = "begun"
     FOREIGN = "foreign"
 
 
@@ -97,8 +98,8 @@ class Way(Protocol):
         """Make the run visible, whole."""
         ...
 
-    async def tidy(self, trip: Trip) -> None:
-        """Remove what the assembly has left."""
+    async def tidy(self, incoming: str, owner: Owner) -> None:
+        """Remove what the assembly *incoming* has left."""
         ...
 
     async def manner(self) -> str:

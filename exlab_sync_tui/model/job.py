@@ -73,9 +73,9 @@ class SyncJobRow:
 
     ``held`` keeps a queued job from being claimed until the hold on its run, its instrument or its destination ends.
     ``resent`` is set once the one re-send after a mismatch has been used. ``frozen``: the file records are those of
-    this sending; otherwise they are of an older one and prove nothing of what is sent now. ``publishing`` is the SHA-256
-    (hex) of the manifest about to be published: the intent that is stored before the rename. ``revision`` is 1 for
-    ``<run>``, 2 for ``<run>__r2``.
+    this sending; otherwise they are of an older one and prove nothing of what is sent now. ``publishing`` is the
+    SHA-256 (hex) of the manifest about to be published: the intent that is stored before the rename. ``revision`` is 1
+    for ``<run>``, 2 for ``<run>__r2``.
     """
 
     id: str

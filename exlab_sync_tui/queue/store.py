@@ -57,10 +57,11 @@ class NewJob:
 
 
 class DebtKind(StrEnum):
-    """Local writes that are owed (``FORMATS.md`` §2): kept here until they are made."""
+    """What is owed until it is done: local writes (``FORMATS.md`` §2), and the removal of an assembly of ours."""
 
     SYNC_STATUS = "sync_status"
     LOCAL_RECORDS = "local_records"
+    INCOMING = "incoming"
 
 
 @dataclass(frozen=True, slots=True)
