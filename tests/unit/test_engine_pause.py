@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from dataclasses import dataclass, field
@@ -10,10 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exlab_sync_tui import CreationWriter, NASSyncClient, TransportErrorKind, TransportResult, Validator
+from exlab_sync_tui import (
+    CreationWriter,
+    NASSyncClient,
+    TransportError,
+    TransportErrorKind,
+    TransportResult,
+    Validator,
+)
 from exlab_sync_tui.engine import statelock
 from exlab_sync_tui.engine.attached import Attached
-from exlab_sync_tui.engine.cockpit import Order, Verb
+from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
 from exlab_sync_tui.engine.heartbeat import BEAT_NOTE
 from exlab_sync_tui.engine.hosted import Hosted
 from exlab_sync_tui.engine.opening import open_cockpit
@@ -27,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exlab_sync_tui.engine.cockpit import Outcome
     from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.model.job import SyncJobRow
@@ -45,6 +52,7 @@ class Bench:
     asked: list[str] = field(default_factory=list)
     fails: bool = False
     there: bytes = b"01"
+    is_away: bool = False
     heard: list[Event] = field(default_factory=list)
 
     def run(self, equipment: str = "SPEC_01", name: str = "Run_A") -> Path:
@@ -66,6 +74,8 @@ class Bench:
         async def hashsum(run_dir: Path) -> dict[str, str]:
             self.asked.append(run_dir.name)
             await self.far.wait()
+            if self.is_away:
+                raise TransportError("nobody answers", TransportErrorKind.NETWORK)
             return {"data.raw": hashlib.sha256(self.there).hexdigest()}
 
         def instrument(name: str) -> dict[str, object]:
@@ -353,6 +363,14 @@ async def test_orders_of_every_kind_are_told_in_a_sentence(bench: Bench) -> None
         )
         looked = await give(client, Verb.RESCAN, "")
         assert looked.sentence == "Looked at 1 run of 2 instruments: 0 taken."
+        bench.is_away = True
+        away = await give(client, Verb.VERIFY, str(run))
+        assert (away.sentence, away.exit_code) == (
+            "Run_A could not be compared now (network); nothing was changed.",
+            5,
+        )
+        assert (await give(client, Verb.RETRY, str(run))).exit_code == 1
+        bench.is_away = False
         bench.there = b"02"
         differs = await give(client, Verb.VERIFY, str(run))
         assert (differs.sentence, differs.exit_code) == ("Run_A is not as recorded. Differs: data.raw.", 10)
@@ -382,6 +400,26 @@ async def test_a_mistake_of_ours_is_answered_too(bench: Bench, monkeypatch: pyte
             1,
             "Unexpected ZeroDivisionError: by zero; the log has the details.",
         )
+
+
+async def test_a_retry_that_a_killed_engine_had_carried_out_is_told_as_done(bench: Bench) -> None:
+    run = bench.run()
+    async with bench.client() as client:
+        await client.enqueue(run)
+        order = Order(Verb.RETRY, str(run), "otto")
+        steering = client._engine.steering
+        assert (await steering.carry_out(order)).exit_code == 1
+        assert (await steering.carry_out(order, again=True)) == Outcome("Run_A was queued again.", 0)
+
+
+async def test_a_folder_that_cannot_be_read_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench.client() as client:
+
+        async def deny(_: str = "") -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", "/lab/x\x1b")
+
+        monkeypatch.setattr(client._engine.steering, "rescan", deny)
+        assert (await give(client, Verb.RESCAN, "")) == Outcome("/lab/x\\x1b: Permission denied.", 1)
 
 
 class TestOpening:
