@@ -193,6 +193,35 @@ async def test_two_views_and_two_scripts_at_once_double_and_lose_nothing(tmp_pat
 
 
 @pytest.mark.slow
+async def test_orders_survive_kills_of_the_engine_and_a_second_engine_is_refused(tmp_path: Path) -> None:
+    lab = Lab(tmp_path).prepare()
+    runs = [write_run(lab.local / f"Run_{n:02d}", small=10, large_mib=16, seed=n) for n in range(8)]
+    scripts: list[subprocess.Popen[str]] = []
+    for _ in range(3):
+        async with engine(lab) as process, view_of(lab) as view:
+            await until(lambda: is_driven_by(view, process.pid), "the new engine is at work")
+            scripts = scripts or [hammer(lab, seed, runs) for seed in (4, 5)]
+            second = await asyncio.to_thread(lab.run, "run")
+            assert (second.returncode, second.stdout) == (5, "")
+            assert f"process {process.pid}" in second.stderr
+            process.send_signal(signal.SIGKILL)
+    async with engine(lab) as process, view_of(lab) as view:
+        await until(lambda: is_driven_by(view, process.pid), "the new engine is at work")
+        told = [json.loads((await asyncio.to_thread(script.communicate))[0])[1:] for script in scripts]
+        assert {code for each in told for *_, code in each} <= {0, 1, 12}, told
+        assert all(sentence for each in told for _, _, sentence, _ in each)
+        assert (await view.order(Verb.RESUME, "PLAIN_01")).ok
+        for run in runs:
+            assert (await view.order(Verb.ENQUEUE, run)).ok
+        await until(lambda: all_verified(view, runs), "every run is verified")
+        assert await view.cockpit.store.unanswered() == []
+    assert not check_sides(
+        {lab.place(run): run for run in runs}, lab.nas, expected=[lab.place(run) for run in runs], settled=True
+    )
+    assert not check_store(lab.state / "queue.db", lab.nas, acknowledged=runs)
+
+
+@pytest.mark.slow
 async def test_a_killed_engine_is_noticed_is_not_taken_over_and_goes_on_when_started_again(tmp_path: Path) -> None:
     lab = Lab(tmp_path).prepare()
     run = write_run(lab.local / "Run_A", small=200, large_mib=300)
@@ -251,6 +280,16 @@ async def test_a_pause_from_elsewhere_stops_a_real_transfer_and_outlives_the_eng
         assert (await view.order(Verb.RESUME, "PLAIN_01")).ok
         await until(lambda: EventKind.RUN_VERIFIED in view.kinds(run), "the run is verified")
     assert not check_sides({lab.place(run): run}, lab.nas, expected=[lab.place(run)], settled=True)
+
+
+async def is_driven_by(view: View, process: int) -> bool:
+    pulse = await view.cockpit.pulse()
+    return pulse.alive and pulse.process == process
+
+
+async def all_verified(view: View, runs: list[Path]) -> bool:
+    jobs = await view.cockpit.store.jobs(JobFilter())
+    return len(jobs) == len(runs) and {job.state.value for job in jobs} == {"verified"}
 
 
 def told_lost(view: View) -> bool:
