@@ -40,7 +40,8 @@ def config(run: Path, nas: Path) -> dict[str, object]:
                 "local_root": str(run.parent),
                 "nas_root": "//bench/lab",
                 "layout": "plain",
-                "completeness_signal": "quiescence",
+                "completeness_signal": "sentinel_file",
+                "sentinel_filename": "done.flag",
                 "settle_seconds": 0,
                 "transport": {"type": "mount", "path": str(nas)},
             }
