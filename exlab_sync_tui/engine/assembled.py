@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.ledger import Ledger
 from exlab_sync_tui.engine.trip import Final, FinalFolder
 from exlab_sync_tui.engine.twins import refuse_twins
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
@@ -171,12 +172,14 @@ class AssembledWay:
         differing: list[str] = []
         plan = PushPlan(trip.run.path, trip.assembly, trip.pages(FilesWanted.UNPROVEN), trip.progress.pulse)
         pushed = self._transport.push(plan)
+        ledger = Ledger(trip)
         try:
             async for page in pushed:
                 differing.extend(record.rel for record in page if record.far_sha256 and not record.proven)
-                await trip.parts.store.put_files(trip.job.id, page)
+                await ledger.enter(page)
         finally:
             await pushed.aclose()
+            await ledger.close()
         if differing:
             raise mismatch(self._transport.title, differing)
 
