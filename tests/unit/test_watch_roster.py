@@ -33,17 +33,15 @@ class Listings:
         seen, self._seen = sorted(self._seen), []
         return seen
 
-    def folders(self, root: str, below: str, problem: Problem) -> Iterator[str]:
+    def listed(self, root: str, below: str, problem: Problem) -> Iterator[str]:
         self._seen.append(below)
-        return self.real(root, below, problem)
-
-    real = staticmethod(folders)
+        return folders(root, below, problem)
 
 
 @pytest.fixture
 def listings(monkeypatch: pytest.MonkeyPatch) -> Listings:
     watched = Listings()
-    monkeypatch.setattr(module, "folders", watched.folders)
+    monkeypatch.setattr(module, "folders", watched.listed)
     monkeypatch.setattr(module, "_keeps_stamps", lambda _: True)
     return watched
 
@@ -175,14 +173,14 @@ def test_a_container_that_cannot_be_listed_now_keeps_its_runs(
         if below == "p":
             problem("p cannot be listed")
             return iter(())
-        return listings.real(root, below, problem)
+        return folders(root, below, problem)
 
     monkeypatch.setattr(module, "folders", refused)
     problems: list[str] = []
     roster.refresh(problems.append, at=NOW)
     assert problems == ["p cannot be listed"]
     assert names(roster) == ["p/a"]
-    monkeypatch.setattr(module, "folders", listings.folders)
+    monkeypatch.setattr(module, "folders", listings.listed)
     roster.refresh(no_problem, at=NOW)
     assert listings.take() == ["", "", "p", "p"]
 
