@@ -111,6 +111,7 @@ def _lock(fd: int) -> None:
 
 _AT_FDCWD = -100 if sys.platform == "linux" else -2
 _RENAME_NEW = 1 if sys.platform == "linux" else 4  # RENAME_NOREPLACE, RENAME_EXCL
+_PASSING_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "9p"})
 _NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NO_LINKS = _NOT_OFFERED | {errno.EPERM, errno.EMLINK}
 _IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
@@ -266,6 +267,12 @@ def _is_gone(fd: int, offset: int) -> bool:
 def file_system(fd: int) -> str:
     """What kind of file system holds an open file, as in ``/proc/self/mountinfo``: ``ext4``, ``nfs4``; else ``""``."""
     return _mount_of(fd)[1]
+
+
+def keeps_inodes(fd: int) -> bool:
+    """Whether a file's inode is its own for good: FAT, and what is not of this system, make them up at every mount."""
+    kind = file_system(fd)
+    return kind not in _PASSING_INODES and not kind.startswith("fuse")
 
 
 def tells_changes(folder: str) -> bool:

@@ -7,6 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 _BIDI = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff{_BIDI}]")
+_USER = re.compile(r"(?P<name>://[^\s:/@]*:)[^\s/]*@")
+_SECRET = re.compile(
+    r"(?P<name>(?:pass(?:wd|word|phrase)?|secret|token|credentials?|api[_-]?key|(?:access|private|secret)[_-]?key)\w*"
+    r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|\S+)",
+    re.IGNORECASE,
+)
 _KIB = 1024
 _SHOWN_WHOLE = 10
 
@@ -27,6 +33,11 @@ def safe_text(value: object) -> str:
     on any terminal and encoded as UTF-8. It is still not markup: show it where markup is off.
     """
     return _UNSAFE.sub(_visible, str(value))
+
+
+def without_secrets(value: object) -> str:
+    """What a tool said, as text that is safe to show, without what looks like a password, a token or a key."""
+    return _SECRET.sub(r"\g<name>***", _USER.sub(r"\g<name>***@", safe_text(value)))
 
 
 def size(count: int) -> str:

@@ -12,6 +12,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.text import without_secrets
 from exlab_sync_tui.tree.hashing import hash_tree
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class BlackBoxWay:
         await self._hash_here(trip)
         result = await self._push(trip.run.path, bwlimit_kibps=self._rate())
         if not result.ok:
-            words = result.stderr.strip() or "the transfer failed without saying why"
+            words = without_secrets(result.stderr.strip()) or "the transfer failed without saying why"
             raise TransportError(words, result.error_kind or TransportErrorKind.UNKNOWN)
 
     async def prove(self, trip: Trip) -> VerifyResult:

@@ -49,6 +49,9 @@ class Intake:
         verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), synced=synced)
         if verdict.blocking:
             return await self.block(run, verdict)
+        hold = await self._parts.store.hold(HoldScope.RUN, run_path)
+        if synced and hold is not None and hold.kind is HoldKind.BLOCKED:
+            await self._parts.holds.lift(HoldScope.RUN, run_path, "The gate objects to nothing any more.")
         if job is None:
             job = await self._queue_new(run, instrument, origin=origin, who=who)
         elif job.state in _PUBLISHED:

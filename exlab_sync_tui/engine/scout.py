@@ -112,6 +112,7 @@ class Scout:
         """Look once at every run folder, whatever is known of it."""
         async with self._turn:
             sighting = await self._refresh(thorough=True)
+            await self._reopen_held(sighting)
             await self._look_at(self._roster.batches(_BATCH, settled_too=True), sighting, finished_too=True)
             return sighting
 

@@ -6,11 +6,13 @@ import fnmatch
 import os
 import re
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import StoppedError
 from exlab_sync_tui.model.entry import Entry, EntryKind
 from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.platform import keeps_inodes
 from exlab_sync_tui.tree.folder import Folder, with_path
 
 if TYPE_CHECKING:
@@ -46,12 +48,14 @@ def walk(
     A folder is ``empty`` if nothing but litter files lies in it.
 
     The run's own cache folder (top level only) is left out unless *keep_cache*. Files whose name matches a *litter*
-    pattern (any case) are marked. A file that vanishes between listing and looking is as good as never seen. Memory
-    grows with the largest single folder, not with the tree. Raises ``OSError`` with ``filename`` for a folder that is
-    gone or cannot be read, and ``StoppedError`` once *cancelled* says so: a walk that ends early must not look whole.
+    pattern (any case) are marked. Inodes are 0 where they do not outlast a mount. A file that vanishes between listing
+    and looking is as good as never seen. Memory grows with the largest single folder, not with the tree. Raises
+    ``OSError`` with ``filename`` for a folder that is gone or cannot be read, and ``StoppedError`` once *cancelled* says
+    so: a walk that ends early must not look whole.
     """
     is_litter = litter_test(litter)
     top = root.duplicate() if isinstance(root, Folder) else Folder.root(root)
+    has_inodes = top.fd is None or keeps_inodes(top.fd)
     levels: list[_Level] = []
     countdown = 1
     try:
@@ -77,7 +81,7 @@ def walk(
                 continue
             entry = _look(level.folder, name, level.rel + name, is_litter)
             if entry is not None:
-                yield entry
+                yield entry if has_inodes else replace(entry, inode=0)
     finally:
         for level in levels:
             _close(level)

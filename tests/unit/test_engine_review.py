@@ -6,30 +6,34 @@ import asyncio
 import json
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exlab_sync_tui import CreationWriter, NASSyncClient, Validator
+from exlab_sync_tui import CreationWriter, NASSyncClient, Validator, platform
 from exlab_sync_tui.engine.assembled import AssembledWay
 from exlab_sync_tui.engine.debts import Bookkeeper
 from exlab_sync_tui.engine.journey import Journey, RunBlocked
 from exlab_sync_tui.engine.papers import _others
 from exlab_sync_tui.errors import RefusedError, TransportError, TransportErrorKind
 from exlab_sync_tui.model.finding import Finding, OffendingKind, Rule, Tier
+from exlab_sync_tui.model.hold import HoldKind
 from exlab_sync_tui.model.job import Round, SyncJobState
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.testing import ManualClock
+from exlab_sync_tui.text import without_secrets
 from exlab_sync_tui.transport.mount import MountTransport
+from exlab_sync_tui.tree.walk import walk
 from tests.checker import check_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.job import SyncJobRow
 
 S = SyncJobState
@@ -410,6 +414,68 @@ class TestAtTheSameTime:
             assert await store.debts() == []
 
 
+class TestHolds:
+    async def test_the_hold_of_a_run_that_was_renamed_ends_with_one_look(self, bench: Bench) -> None:
+        bad = bench.run.rename(bench.run.with_name("Run_<x>"))
+        async with bench.client() as client:
+            await client.scan()
+            await bench.clock.advance(2)
+            await client.scan()
+            assert [hold.kind for hold in await client.store.holds()] == [HoldKind.BLOCKED]
+            bad.rename(bench.run)
+            await client.scan()
+            assert str(bad) not in {hold.key for hold in await client.store.holds()}
+
+    async def test_the_hold_of_a_verified_run_ends_when_the_gate_is_content(self, bench: Bench) -> None:
+        async with bench.client() as client:
+            await bench.send(client)
+            (bench.run / "bad<x>.txt").touch()
+            await client.enqueue(bench.run)
+            assert [hold.kind for hold in await client.store.holds()] == [HoldKind.BLOCKED]
+            (bench.run / "bad<x>.txt").unlink()
+            await client.enqueue(bench.run)
+            assert await client.store.holds() == []
+
+
+async def test_folders_that_the_destination_does_not_tell_apart_are_twins_too(bench: Bench) -> None:
+    for rel in ("Scan/x.raw", "scan/y.raw"):
+        (bench.run / rel).parent.mkdir()
+        (bench.run / rel).touch()
+
+    def blind_to_case(opened: Any) -> Any:
+        async def capabilities(*given: Any) -> Any:
+            return replace(await opened(*given), case_sensitive=False)
+
+        return capabilities
+
+    async with bench.client() as client:
+        with replaced(MountTransport, "open_incoming", blind_to_case):
+            job = await bench.send(client)
+        assert (job.last_error or "").startswith("names: ")
+        assert "Scan and scan are one name" in (job.last_error or "").replace("scan and Scan", "Scan and scan")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("sftp://bob:hun@ter2@nas/x", "sftp://bob:***@nas/x"),
+        ("--password=hunter2 -v", "--password=*** -v"),
+        ("Token: 'a b' \x1b[31m", "Token: *** \\x1b[31m"),
+        ('{"secret_key": "a b"}', '{"secret_key": ***}'),
+        ("key file /home/x/.ssh/id_ed25519: no such file", "key file /home/x/.ssh/id_ed25519: no such file"),
+    ],
+)
+def test_a_tool_s_words_are_shown_without_secrets(said: str, shown: str) -> None:
+    assert without_secrets(said) == shown
+
+
+def test_inodes_that_do_not_outlast_a_mount_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.raw").touch()
+    assert [entry.inode for entry in walk(tmp_path)] == [(tmp_path / "a.raw").stat().st_ino]
+    monkeypatch.setattr(platform, "file_system", lambda _: "vfat")
+    assert [entry.inode for entry in walk(tmp_path)] == [0]
+
+
 def test_a_cache_file_that_another_program_removes_does_not_stop_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,6 +493,6 @@ def test_a_cache_file_that_another_program_removes_does_not_stop_the_run(
     assert _others(tmp_path / "absent") == ()
 
 
-async def _gone(*_: Any) -> Any:
+async def _gone(*_: Any) -> AsyncIterator[list[FileRecord]]:
+    yield []
     raise TransportError("lost", TransportErrorKind.NETWORK)
-    yield
