@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.command import CommandPalette
 
 from exlab_sync_tui.engine.cockpit import Order, Verb
 from exlab_sync_tui.headless.words import Look
@@ -35,10 +36,7 @@ class ConsoleApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(COMMANDS)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # Textual declares it for instances
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  # the same
-    CSS = """
-    .-ascii Toast { border-left: ascii $primary; }
-    .-ascii SearchIcon { display: none; }
-    """
+    CSS_PATH = "app.tcss"
 
     def __init__(self, cockpit: Cockpit, lab: Lab, options: ConsoleOptions, clock: Clock, *, title: str) -> None:
         super().__init__()
@@ -108,6 +106,11 @@ class ConsoleApp(App[int]):
     def action_leave(self) -> None:
         """End the console."""
         self.exit(0)
+
+    def action_command_palette(self) -> None:
+        """Let somebody find a command by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="Find a command", id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002  # Textual calls it so
         """Our commands, and the choice of a theme."""

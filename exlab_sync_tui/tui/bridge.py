@@ -7,7 +7,7 @@ that are scrolled to, and the story of the selected run. None of them touches a 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exlab_sync_tui.errors import ExlabSyncError
 from exlab_sync_tui.tui.detail import detail_of
@@ -31,6 +31,14 @@ RESCAN_SECONDS = 5.0
 _AHEAD = 50
 
 
+class _Act(Protocol):
+    """One turn of a loop."""
+
+    __name__: str
+
+    def __call__(self) -> Awaitable[None]: ...
+
+
 class Bridge:
     """Reads *cockpit* and hands what it finds to *post*."""
 
@@ -48,7 +56,7 @@ class Bridge:
         self._selected = ""
         self._reading = asyncio.Lock()
         self._something_new, self._scrolled, self._selecting = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._in_trouble = False
+        self._troubles: dict[str, str] = {}
         self._something_new.set()
 
     async def run(self) -> None:
@@ -105,7 +113,7 @@ class Bridge:
             self._live = live
             self._post(Sampled(live))
 
-    async def _whenever(self, event: asyncio.Event, act: Callable[[], Awaitable[None]], gap: float) -> None:
+    async def _whenever(self, event: asyncio.Event, act: _Act, gap: float) -> None:
         while True:
             await event.wait()
             event.clear()
@@ -113,17 +121,16 @@ class Bridge:
             if gap:
                 await self._clock.sleep(gap)
 
-    async def _guarded(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def _guarded(self, act: _Act) -> None:
         """A store that cannot be read now is said on the screen and asked again at the next turn."""
         try:
             await act()
         except ExlabSyncError as error:
-            self._in_trouble = True
-            self._post(Trouble(str(error)))
+            self._troubles[act.__name__] = str(error)
         else:
-            if self._in_trouble:
-                self._in_trouble = False
-                self._post(Trouble(""))
+            if self._troubles.pop(act.__name__, None) is None:
+                return
+        self._post(Trouble(next(iter(self._troubles.values()), "")))
 
     async def _look(self) -> None:
         async with self._reading:

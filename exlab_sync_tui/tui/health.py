@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.tui.options import Lab
     from exlab_sync_tui.tui.scene import Scene, Tally
 
-_SHOWN_FOLDERS = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -30,17 +28,17 @@ def health(scene: Scene, pulse: Pulse, lab: Lab) -> Health:
     """What matters most: a lost engine, runs that need somebody, a destination that is away, work, peace."""
     total = scene.tally()
     if not pulse.alive:
-        since = f" since {when(pulse.last_beat, scene.at)}" if pulse.last_beat else ""
-        return Health(BAD, f"No engine is at work{since}: nothing moves, nothing is lost. `exlab-sync run` starts one.")
+        work = f"has been at work since {when(pulse.last_beat, scene.at)}" if pulse.last_beat else "is at work"
+        return Health(BAD, f"No engine {work}: nothing moves, nothing is lost. `exlab-sync run` starts one.")
     outages = [_outage(hold, scene, lab) for hold in scene.destination_holds]
     if scene.needing:
         verb = "needs" if scene.needing == 1 else "need"
-        return Health(BAD, " ".join([f"{count(scene.needing, 'run')} {verb} you.", *outages[:1], _rest(total, lab)]))
+        return Health(BAD, _said(f"{count(scene.needing, 'run')} {verb} you.", *outages[:1], _rest(total, lab)))
     if outages:
         return Health(WAIT, " ".join(outages))
     stopped = [hold for hold in scene.instrument_holds.values() if hold.kind is not HoldKind.DISABLED]
     if stopped:
-        return Health(WAIT, " ".join([_stopped(stopped, scene), _rest(total, lab)]))
+        return Health(WAIT, _said(_stopped(stopped, scene), _rest(total, lab)))
     if not total.total:
         return Health(NOTE, f"No runs yet: watching {_folders(lab)}.")
     return _at_work(total, lab)
@@ -53,9 +51,13 @@ def _at_work(total: Tally, lab: Lab) -> Health:
     if not total.backlog:
         writing = count(total.held, "run")
         verb = "is" if total.held == 1 else "are"
-        return Health(NOTE, f"{writing} {verb} not finished yet. {_rest(total, lab)}".strip())
+        return Health(NOTE, _said(f"{writing} {verb} not finished yet.", _rest(total, lab)))
     verb = "is" if total.backlog == 1 else "are"
-    return Health(MOVE, f"{count(total.backlog, 'run')} {verb} on the way. {_rest(total, lab)}".strip())
+    return Health(MOVE, _said(f"{count(total.backlog, 'run')} {verb} on the way.", _rest(total, lab)))
+
+
+def _said(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _rest(total: Tally, lab: Lab) -> str:
@@ -87,8 +89,8 @@ def _stopped(holds: list[Hold], scene: Scene) -> str:
 
 
 def _folders(lab: Lab) -> str:
-    folders = [safe_text(one.folder) for one in lab.instruments]
-    if not folders:
+    if not lab.instruments:
         return "nothing, because no instrument is configured"
-    more = f" and {count(len(folders) - _SHOWN_FOLDERS, 'other folder')}" if len(folders) > _SHOWN_FOLDERS else ""
-    return ", ".join(folders[:_SHOWN_FOLDERS]) + more
+    if len(lab.instruments) == 1:
+        return safe_text(lab.instruments[0].folder)
+    return f"the folders of {count(len(lab.instruments), 'instrument')}"

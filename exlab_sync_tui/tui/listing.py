@@ -150,13 +150,15 @@ async def fresh(store: JobStore, scene: Scene, wanted: Wanted, first: int, last:
         for number, section in enumerate(sections):
             if section.states:
                 listing = await _with_page(store, scene, listing, number, 0)
+        first = 0  # how long a filtered list is, only its pages tell, one after the other
     return await filled(store, scene, listing, first, last)
 
 
 async def filled(store: JobStore, scene: Scene, listing: Listing, first: int, last: int) -> Listing:
     """*listing* with the rows from *first* to *last* in memory. Raises ``StoreError``."""
-    for number, page in list(listing.missing(first, last)):
-        listing = await _with_page(store, scene, listing, number, page)
+    while missing := list(listing.missing(first, last)):
+        for number, page in missing:
+            listing = await _with_page(store, scene, listing, number, page)
     return listing
 
 
@@ -198,7 +200,7 @@ def _stored(scene: Scene, wanted: Wanted, states: frozenset[SyncJobState], *, ne
         for (owner, state), number in scene.counts.items()
         if state in shown and wanted.equipment_id in {"", owner}
     )
-    return Section(shown, newest_first, length)
+    return Section(shown, newest_first, 0 if wanted.text else length)
 
 
 _BEFORE = (

@@ -59,11 +59,12 @@ def tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     flight = live.of(job)
     if flight is not None:
         return Telling(MOVE, safe_text(flight.phase), "", flight)
-    if not live.pulse.alive:
-        return Telling(WAIT, _word(job.state.value), "no engine is at work; the next one takes it up")
     if job.state in MOVING_STATES:
+        if not live.pulse.alive:
+            return Telling(WAIT, "stopped", "the next engine takes it up where it was")
         return Telling(MOVE, _word(job.state.value), "goes on in a moment")
-    return _queued(job, row.hold or _wider(job, scene, lab), scene)
+    told = _queued(job, row.hold or _wider(job, scene, lab), scene)
+    return told if live.pulse.alive or told.word != "queued" else Telling(WAIT, "queued", "waits for an engine")
 
 
 def mood_of_hold(kind: str) -> str:

@@ -11,6 +11,7 @@ from exlab_sync_tui.headless.reporter import named
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, OF_EVENT, WAIT, spoken
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.hold import HoldKind
+from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui.telling import mood_of_hold
 from exlab_sync_tui.tui.widgets.lines import Lines
 
@@ -75,7 +76,7 @@ class EventLog(Lines):
         if event.kind is EventKind.HOLD_SET:
             kind = str(event.data.get("hold", ""))
             mood, word = (mood_of_hold(kind), spoken(kind)) if kind else (mood, word)
-        sign = f"{self.look.glyph(mood)} {self.fit(word, _WORD)}  "
+        sign = f"{self.look.glyph(mood)} {self.fit(safe_text(word), _WORD)}  "
         return [
             (f"  {event.at.astimezone():%H:%M:%S}  ", base + self._style("time")),
             (sign, base + self._style(mood)),

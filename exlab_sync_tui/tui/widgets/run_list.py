@@ -87,6 +87,7 @@ class RunList(Lines):
         self._listing = Listing()
         self._live = Live()
         self._selected: Row | None = None
+        self._anchor = ""
 
     @property
     def selected(self) -> Row | None:
@@ -101,7 +102,7 @@ class RunList(Lines):
     def show(self, scene: Scene, listing: Listing) -> None:
         """Show another picture. The cursor stays on its run as long as that is near."""
         same = listing.wanted == self._listing.wanted
-        before = self._selected.run_path if self._selected and same else ""
+        before = self._anchor if same else ""
         was_visible = self.scroll_offset.y <= self.cursor < self.scroll_offset.y + self.size.height
         self._scene, self._listing = scene, listing
         self.resize_to(listing.total)
@@ -179,6 +180,7 @@ class RunList(Lines):
         self._say_what_is_visible()
 
     def watch_cursor(self) -> None:
+        self._anchor = ""
         self._reveal()
         self._announce()
         self.refresh()
@@ -222,6 +224,7 @@ class RunList(Lines):
         row = self.selected
         if row is None and self._listing.total:
             return  # its page is on the way
+        self._anchor = row.run_path if row is not None else ""
         if row != self._selected:
             self._selected = row
             self.post_message(self.Selected(row))

@@ -1,0 +1,117 @@
+"""What does every test of the console share? A pinned terminal, and a way to open the console over a fake cockpit."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from syrupy.extensions.image import SVGImageSnapshotExtension
+
+from exlab_sync_tui.tui.app import ConsoleApp
+from exlab_sync_tui.tui.options import ConsoleOptions
+from tests.tui.lab import LAB, FakeCockpit, clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from syrupy.assertion import SnapshotAssertion
+    from textual.pilot import Pilot
+    from textual.widget import Widget
+
+    from exlab_sync_tui.testing import ManualClock
+    from exlab_sync_tui.tui.options import Lab
+
+TITLE = "Imaging core, room 2.14"
+
+
+@pytest.fixture(autouse=True)
+def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("COLORTERM", "truecolor"), ("TERM", "xterm-256color")):
+        monkeypatch.setenv(name, value)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compares with the picture that was approved."""
+    return snapshot.use_extension(SVGImageSnapshotExtension)
+
+
+@dataclass
+class Console:
+    """The console of a test, with its hands on the clock."""
+
+    app: ConsoleApp
+    pilot: Pilot[int]
+    clock: ManualClock
+
+    async def settle(self, seconds: float = 0) -> None:
+        """Let time pass, and everything be shown that follows."""
+        for _ in range(3):
+            await self.clock.advance(seconds / 3)
+            await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, each with what follows from it."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle(0.3)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen."""
+        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        """The same in one."""
+        return "\n".join(self.lines)
+
+    def words_in(self, part: type[Widget]) -> str:
+        """What stands in one part of the screen, as one line of words."""
+        region = self.app.screen.query_one(part).region
+        rows = [strip.text for strip in self.app.screen._compositor.render_strips()]
+        return " ".join(" ".join(row[region.x : region.right] for row in rows[region.y : region.bottom]).split())
+
+    @property
+    def notices(self) -> list[str]:
+        """What was answered to orders."""
+        return [notice.message for notice in self.app._notifications]
+
+    @property
+    def selected(self) -> str:
+        """The name of the selected run."""
+        row = self.app.main.selected
+        return row.name if row is not None else ""
+
+    def screenshot(self) -> str:
+        """The screen as an SVG."""
+        return self.app.export_screenshot(title=TITLE)
+
+
+@asynccontextmanager
+async def opened(
+    cockpit: FakeCockpit,
+    *,
+    size: tuple[int, int] = (80, 24),
+    lab: Lab = LAB,
+    options: ConsoleOptions | None = None,
+    theme: str = "auto",
+) -> AsyncIterator[Console]:
+    """The console over a started *cockpit*, once everything is shown."""
+    if not cockpit.is_started:
+        await cockpit.start()
+    hand = clock()
+    app = ConsoleApp(cockpit, lab, options or ConsoleOptions("mira", theme), hand, title=TITLE)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        console = Console(app, pilot, hand)
+        await console.settle()
+        yield console

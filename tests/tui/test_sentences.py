@@ -1,0 +1,276 @@
+"""The sentences of the console say what is so, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exlab_sync_tui.engine.cockpit import Flight, Pulse
+from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT
+from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
+from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
+from exlab_sync_tui.settings import Settings
+from exlab_sync_tui.tui.console import farewell
+from exlab_sync_tui.tui.health import health
+from exlab_sync_tui.tui.listing import Row, Wanted
+from exlab_sync_tui.tui.moments import when
+from exlab_sync_tui.tui.options import Instrument, Lab, lab_of
+from exlab_sync_tui.tui.scene import Live, Scene, Tally
+from exlab_sync_tui.tui.telling import Telling, tell
+from exlab_sync_tui.tui.themes import chosen
+from tests.tui.lab import CONFOCAL, LAB, NOW, READER, SEQUENCER, hold
+
+S = SyncJobState
+HERE, GONE = Pulse(alive=True, hosted=True), Pulse(alive=False, hosted=False, last_beat=NOW - timedelta(hours=1))
+AWAY = hold(HoldKind.AWAY, "mount:/mnt/nas/lab", "nas01 does not answer.", scope=HoldScope.DESTINATION, ago=3_600)
+FULL = replace(AWAY, kind=HoldKind.NO_SPACE, sentence="nas01 has 2 GiB left.")
+PAUSED = hold(HoldKind.PAUSED, READER, "Paused by mira.", scope=HoldScope.EQUIPMENT, ago=3_600)
+BARE = hold(HoldKind.ACQUIRING, "/x/a", "2 files changed.", scope=HoldScope.RUN, ago=9, equipment_id=CONFOCAL)
+
+
+def scene(counts: dict[SyncJobState, int], *, equipment_id: str = CONFOCAL, **rest: object) -> Scene:
+    return Scene(NOW, {(equipment_id, state): number for state, number in counts.items()}, **rest)  # type: ignore[arg-type]  # theirs
+
+
+@pytest.mark.parametrize(
+    ("seen", "pulse", "mood", "sentence"),
+    [
+        (scene({S.VERIFIED: 200, S.CLEANED: 14}), HERE, GOOD, "All 214 runs are safe on nas01."),
+        (scene({S.CLEANUP_ELIGIBLE: 1}), HERE, GOOD, "The only run is safe on nas01."),
+        (scene({}), HERE, NOTE, "No runs yet: watching the folders of 3 instruments."),
+        (scene({S.QUEUED: 1}), HERE, MOVE, "1 run is on the way."),
+        (
+            scene({S.VERIFIED: 1, S.RUNNING: 2, S.QUEUED: 1}),
+            HERE,
+            MOVE,
+            "3 runs are on the way. 1 of 4 runs are safe on nas01.",
+        ),
+        (scene({S.FAILED: 1}), HERE, BAD, "1 run needs you."),
+        (
+            scene({S.FAILED: 2, S.VERIFIED: 3}, stuck=1),
+            HERE,
+            BAD,
+            "3 runs need you. 3 of 5 runs are safe on nas01.",
+        ),
+        (
+            scene({S.QUEUED: 5}, destination_holds=(AWAY,)),
+            HERE,
+            WAIT,
+            "nas01 is away since 13:02: 5 runs waiting, nothing lost.",
+        ),
+        (
+            scene({S.VERIFIED: 5}, destination_holds=(AWAY,)),
+            HERE,
+            WAIT,
+            "nas01 is away since 13:02: nothing is waiting.",
+        ),
+        (
+            scene({S.QUEUED: 1}, destination_holds=(FULL,)),
+            HERE,
+            WAIT,
+            "nas01 has 2 GiB left (since 13:02): 1 run waiting, nothing lost.",
+        ),
+        (
+            scene({S.QUEUED: 2}, equipment_id=READER, instrument_holds={READER: PAUSED}),
+            HERE,
+            WAIT,
+            "READER_01 is paused since 13:02: 2 runs waiting.",
+        ),
+        (
+            scene({}, instrument_holds={READER: PAUSED, CONFOCAL: PAUSED}),
+            HERE,
+            WAIT,
+            "READER_01 is paused since 13:02. So is 1 other instrument.",
+        ),
+        (
+            scene({S.VERIFIED: 2}, instrument_holds={READER: replace(PAUSED, kind=HoldKind.CONFLICT)}),
+            HERE,
+            WAIT,
+            "READER_01: Paused by mira. 2 of 2 runs are safe on nas01.",
+        ),
+        (scene({}, bare=(BARE,), run_holds={"/x/a": BARE}), HERE, NOTE, "1 run is not finished yet."),
+        (
+            scene({S.QUEUED: 4}),
+            GONE,
+            BAD,
+            "No engine has been at work since 13:02: nothing moves, nothing is lost. `exlab-sync run` starts one.",
+        ),
+    ],
+)
+def test_the_health_line(seen: Scene, pulse: Pulse, mood: str, sentence: str) -> None:
+    found = health(seen, pulse, LAB)
+    assert (found.mood, found.sentence) == (mood, sentence)
+
+
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        ([], "No runs yet: watching nothing, because no instrument is configured."),
+        (["/data/a\x1b"], "No runs yet: watching /data/a\\x1b."),
+    ],
+)
+def test_an_empty_lab_says_what_it_watches(folders: list[str], sentence: str) -> None:
+    lab = Lab(tuple(Instrument(f"E{place}", folder) for place, folder in enumerate(folders)))
+    assert health(scene({}), HERE, lab).sentence == sentence
+
+
+def job(state: SyncJobState, **rest: object) -> SyncJobRow:
+    return SyncJobRow("id", "/data/lab/Run_1", CONFOCAL, state, **rest)  # type: ignore[arg-type]  # theirs
+
+
+def run_hold(kind: HoldKind, **rest: object) -> Hold:
+    return hold(kind, "/data/lab/Run_1", "It is so.", scope=HoldScope.RUN, ago=60, **rest)
+
+
+STAYS = "What is queued stays queued and goes on at the next start; `exlab-sync run` does it without a console."
+ALIVE, DEAD = Live(pulse=HERE), Live(pulse=GONE)
+FLIGHT = Flight("id", "/data/lab/Run_1", CONFOCAL, "checking", 10, 5, 1, 0)
+GOES = Telling(NOTE, "queued", "goes by itself when its turn comes")
+SOON = NOW + timedelta(seconds=28)
+
+
+@pytest.mark.parametrize(
+    ("row_job", "row_hold", "live", "told"),
+    [
+        (
+            job(S.VERIFIED, verified_at=NOW, files_total=1, bytes_total=2_048, evidence=EvidenceLevel.READ_BACK),
+            None,
+            ALIVE,
+            Telling(GOOD, "verified", "14:02  1 file, 2.00 KiB, read back"),
+        ),
+        (job(S.CLEANED), None, ALIVE, Telling(GOOD, "cleaned", "")),
+        (job(S.CLEANUP_ELIGIBLE), run_hold(HoldKind.ACQUIRING), ALIVE, Telling(GOOD, "verified", "")),
+        (job(S.CLEANED), run_hold(HoldKind.DAMAGED), ALIVE, Telling(BAD, "damaged", "It is so")),
+        (job(S.FAILED, last_error="auth: \x1bno"), None, ALIVE, Telling(BAD, "failed", "auth: \\x1bno")),
+        (job(S.FAILED), None, ALIVE, Telling(BAD, "failed", "the reason was not recorded")),
+        (job(S.RUNNING), None, Live({"id": FLIGHT}, HERE), Telling(MOVE, "checking", "", FLIGHT)),
+        (job(S.RUNNING), None, ALIVE, Telling(MOVE, "sending", "goes on in a moment")),
+        (job(S.AWAITING_VERIFY), None, ALIVE, Telling(MOVE, "checking", "goes on in a moment")),
+        (job(S.RUNNING), None, DEAD, Telling(WAIT, "stopped", "the next engine takes it up where it was")),
+        (job(S.QUEUED), None, ALIVE, GOES),
+        (job(S.QUEUED), None, DEAD, Telling(WAIT, "queued", "waits for an engine")),
+        (
+            job(S.QUEUED, next_attempt_at=SOON, last_error="network: reset"),
+            None,
+            ALIVE,
+            Telling(WAIT, "waiting", "next attempt in 28 s: network: reset"),
+        ),
+        (
+            job(S.QUEUED, next_attempt_at=NOW),
+            None,
+            ALIVE,
+            GOES,
+        ),
+        (
+            job(S.QUEUED),
+            run_hold(HoldKind.NAMES, next_step="rename it."),
+            ALIVE,
+            Telling(BAD, "names", "It is so; rename it"),
+        ),
+        (
+            None,
+            run_hold(HoldKind.ACQUIRING, until=SOON),
+            ALIVE,
+            Telling(WAIT, "acquiring", "It is so; next look in 28 s"),
+        ),
+        (None, run_hold(HoldKind.BLOCKED), DEAD, Telling(BAD, "blocked", "It is so")),
+        (None, None, ALIVE, Telling(NOTE, "unknown", "")),
+    ],
+)
+def test_what_a_row_tells(row_job: SyncJobRow | None, row_hold: Hold | None, live: Live, told: Telling) -> None:
+    assert tell(Row("/data/lab/Run_1", CONFOCAL, row_job, row_hold), scene({}), live, LAB) == told
+
+
+@pytest.mark.parametrize(
+    ("seen", "word"),
+    [
+        (scene({}, instrument_holds={CONFOCAL: replace(PAUSED, key=CONFOCAL)}), "paused"),
+        (scene({}, destination_holds=(AWAY,)), "away"),
+        (scene({}, destination_holds=(replace(AWAY, kind=HoldKind.WRONG_DESTINATION),)), "wrong NAS"),
+        (scene({}, destination_holds=(replace(AWAY, key="mount:/mnt/nas/plates"),)), "queued"),
+    ],
+)
+def test_a_queued_run_tells_what_holds_its_instrument_or_its_destination(seen: Scene, word: str) -> None:
+    assert tell(Row("/data/lab/Run_1", CONFOCAL, job(S.QUEUED)), seen, ALIVE, LAB).word == word
+
+
+@pytest.mark.parametrize(
+    ("tally", "pulse", "sentence"),
+    [
+        (
+            Tally(safe=3, queued=2, moving=1, failed=1, held=1),
+            HERE,
+            f"3 of 8 runs are safe; 3 still to send, 1 failed, 1 not queued yet. {STAYS}",
+        ),
+        (
+            Tally(safe=3),
+            HERE,
+            "All 3 runs are safe. Nothing is watched until the next start; `exlab-sync run` watches without a console.",
+        ),
+        (
+            Tally(safe=1),
+            Pulse(alive=True, hosted=False),
+            "The only run is safe. The engine goes on without this console.",
+        ),
+        (Tally(), GONE, "No run is known yet. No engine is at work; start one with `exlab-sync run`."),
+    ],
+)
+def test_the_farewell_says_what_stays_queued(tally: Tally, pulse: Pulse, sentence: str) -> None:
+    assert farewell(tally, pulse) == sentence
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [
+        (timedelta(hours=3), "11:02"),
+        (timedelta(days=2), "3 Mar 14:02"),
+        (timedelta(days=400), "30 Jan 2024"),
+    ],
+)
+def test_moments_are_short(before: timedelta, shown: str) -> None:
+    assert when(NOW - before, NOW) == shown
+
+
+def test_a_filter_is_read_word_by_word() -> None:
+    wanted = Wanted.parse("Failed sequencer_01 Tide  pool", [SEQUENCER, READER])
+    assert wanted == Wanted(frozenset({"failed"}), SEQUENCER, "Tide pool")
+    assert Wanted.parse("  ", [SEQUENCER]) == Wanted()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environ", "theme"),
+    [
+        ("auto", {}, "exlab-dark"),
+        ("auto", {"COLORFGBG": "0;15"}, "exlab-light"),
+        ("auto", {"COLORFGBG": "15;0"}, "exlab-dark"),
+        ("nord", {"COLORFGBG": "0;15"}, "nord"),
+        ("no such theme", {}, "exlab-dark"),
+    ],
+)
+def test_the_theme_follows_the_wish_or_else_the_terminal(wanted: str, environ: dict[str, str], theme: str) -> None:
+    assert chosen(wanted, {"exlab-dark", "exlab-light", "nord"}, environ) == theme
+
+
+def test_the_lab_is_read_from_the_settings() -> None:
+    equipment = {
+        "id": CONFOCAL,
+        "label": "Confocal",
+        "local_root": "/data/lab",
+        "nas_root": "//nas01/lab",
+        "completeness_signal": "quiescence",
+        "transport": {"type": "mount", "path": "/mnt/nas/lab"},
+    }
+    lab = lab_of(Settings.model_validate({"equipment": [equipment]}))
+    assert lab == Lab((Instrument(CONFOCAL, f"/data/lab/{CONFOCAL}", "/mnt/nas/lab", "nas01"),))
+    assert lab.far_roots == {CONFOCAL: "/mnt/nas/lab"}
+
+
+def test_far_places_are_named_or_counted() -> None:
+    def named(*names: str) -> str:
+        return Lab(tuple(Instrument(name, "/", far_name=name) for name in names)).far_names
+
+    assert (named("a", "a"), named("a", "b"), named("a", "b", "c")) == ("a", "a and b", "3 destinations")
+    assert named() == "the destination"
