@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.desk import Desk
 from exlab_sync_tui.engine.flights import Sampler
 from exlab_sync_tui.engine.heal import owe_lost_statuses
-from exlab_sync_tui.engine.ownership import claim_folder
+from exlab_sync_tui.engine.ownership import claim_folder, refuse_overlap
 from exlab_sync_tui.engine.patrol import Patrol
 from exlab_sync_tui.engine.statelock import take_state_folder
 from exlab_sync_tui.engine.steering import Steering
+from exlab_sync_tui.engine.strangers import lift_strangers
 from exlab_sync_tui.errors import FolderOwnedError, RefusedError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
@@ -22,6 +24,7 @@ from exlab_sync_tui.watch.monitor import Monitor
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.assembly import Blueprint, Works
     from exlab_sync_tui.engine.parts import Instrument
+    from exlab_sync_tui.model.run import EquipmentFolder
     from exlab_sync_tui.platform import FileLock
 
 _LOG = logging.getLogger(__name__)
@@ -141,6 +144,7 @@ class Engine:
             parts.bus.say(
                 EventKind.WARNING, f"{count(interrupted, 'run')} interrupted by the last stop, taken up again."
             )
+        await lift_strangers(works)
         for instrument in works.instruments.values():
             if not await self._may_run(instrument):
                 works.lanes.pop(instrument.id, None)
@@ -162,6 +166,7 @@ class Engine:
         """Whether the instrument gets a lane; if not, a hold says why."""
         holds, store_id = self.works.parts.holds, self.works.parts.store.store_id
         try:
+            await asyncio.to_thread(refuse_overlap, instrument.folder, self._folders_before(instrument))
             await asyncio.to_thread(claim_folder, instrument.folder, store_id, self.blueprint.queue_db)
         except FolderOwnedError as error:
             await holds.lay(
@@ -181,3 +186,7 @@ class Engine:
         if hold is not None and hold.kind is not HoldKind.PAUSED:
             await holds.lift(HoldScope.EQUIPMENT, instrument.id)
         return True
+
+    def _folders_before(self, instrument: Instrument) -> list[EquipmentFolder]:
+        """Those of the instruments that the configuration names first."""
+        return [one.folder for one in takewhile(lambda one: one is not instrument, self.works.instruments.values())]

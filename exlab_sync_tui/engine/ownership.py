@@ -12,6 +12,8 @@ from exlab_sync_tui.provenance.atomic import write_atomic
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from exlab_sync_tui.model.run import EquipmentFolder
 
 OWNER_FILE = ".exlab-sync-owner.json"
@@ -39,6 +41,22 @@ def claim_folder(folder: EquipmentFolder, store_id: str, store_file: Path) -> bo
     except OSError:
         return False
     return True
+
+
+def refuse_overlap(folder: EquipmentFolder, others: Iterable[EquipmentFolder]) -> None:
+    """Two instruments never own the same files, be it by a link: the configuration only compares how paths are spelled.
+
+    Raises ``FolderOwnedError``.
+    """
+    real = folder.root.resolve()
+    for other in others:
+        theirs = other.root.resolve()
+        if real == theirs or real in theirs.parents or theirs in real.parents:
+            raise FolderOwnedError(
+                f"{safe_text(folder.root)} of {folder.equipment_id} and {safe_text(other.root)} of"
+                f" {other.equipment_id} are the same place or lie one in the other ({safe_text(real)}); only"
+                f" {other.equipment_id} takes its runs. Remove one of the two instruments, or give it another folder."
+            )
 
 
 def _read(place: Path) -> dict[str, str] | None:

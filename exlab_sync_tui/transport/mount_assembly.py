@@ -276,15 +276,16 @@ def remove_incoming(anchor: Anchor, incoming: str, owner: Owner) -> None:
     """Remove our own incoming folder one name at a time, its owner file last, then an empty ``.exlab-incoming``."""
     above = _token_folder(incoming)
     try:
-        with anchor.folder(incoming) as folder:
-            if _exists(folder, OWNER_NAME) and _owner_in(folder) != owner:
-                return
-            if not _exists(folder, OWNER_NAME) and next(folder.scan(), None) is not None:
-                return
-            _empty(folder)
-            with suppress(FileNotFoundError):
-                os.unlink(folder.base + OWNER_NAME, dir_fd=folder.fd)
-        _remove_folder(anchor, incoming)
+        with suppress(FileNotFoundError):  # an earlier attempt may have got as far as that
+            with anchor.folder(incoming) as folder:
+                if _exists(folder, OWNER_NAME) and _owner_in(folder) != owner:
+                    return
+                if not _exists(folder, OWNER_NAME) and next(folder.scan(), None) is not None:
+                    return
+                _empty(folder)
+                with suppress(FileNotFoundError):
+                    os.unlink(folder.base + OWNER_NAME, dir_fd=folder.fd)
+            _remove_folder(anchor, incoming)
         _remove_folder(anchor, above)
     except FileNotFoundError:
         return

@@ -210,3 +210,17 @@ def test_a_share_that_turns_read_only_before_publishing_is_waited_for(lab: Lab) 
     waits(lab, lab.run("run", "--once"), "read_only")
     share.make(writable=True)
     verified(prepare(lab), run)
+
+
+def test_a_hold_ends_when_its_destination_is_no_longer_configured(lab: Lab) -> None:
+    share_of(lab).unmount()
+    run = write_run(lab.local / "Run_A", small=5)
+    waits(lab, lab.run("run", "--once"), "wrong_destination")
+    elsewhere = lab.root / "another place"
+    elsewhere.mkdir()
+    adopt(elsewhere)
+    lab.configure(instrument("PLAIN_01", lab.local, elsewhere))
+    done = lab.run("run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not check_sides({lab.place(run): run}, elsewhere, expected=[lab.place(run)], settled=True)
+    assert json.loads(lab.run("status", "--json").stdout)["holds"] == []
