@@ -1,4 +1,4 @@
-"""When are the records of sent files written down? In batches, so that a transaction serves thousands of small files."""
+"""When are the records of sent files written down? In batches, so that one transaction serves many small files."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class Transport(Protocol):
         ...
 
     async def probe(self) -> DestinationState:
-        """Connect, read the marker and the free space. An empty or missing root has no identity, which is no error."""
+        """Connect, read the marker and the free space. A root without a marker has no identity, which is no error."""
         ...
 
     async def adopt(self, identity: Identity) -> Identity:
