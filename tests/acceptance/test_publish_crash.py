@@ -100,7 +100,7 @@ def telling(names: list[str], number: int) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("prepare", "number"), [(a_new_run, 12), (additions, 6), (a_change, 6)])
+@pytest.mark.parametrize(("prepare", "number"), [(a_new_run, 12), (additions, 5), (a_change, 4)])
 def test_telling_moments_to_die(tmp_path: Path, prepare: Prepare, number: int) -> None:
     names = steps_of(prepare, tmp_path / "counted")
     met = [die_at(prepare, tmp_path / str(step), step) for step in telling(names, number)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.bench_lab import Lab, adopt, arriving, instrument, wait_for, write_run
+from tests.acceptance.bench_lab import Lab, adopt, arriving, group_is_gone, instrument, wait_for, write_run
 from tests.acceptance.shares import Share
 from tests.checker import check_sides, snapshot_tree
 from tests.checker_store import check_store
+from tests.watchdog import descendants
 
 if TYPE_CHECKING:
     import subprocess
@@ -210,6 +213,27 @@ def test_a_share_that_turns_read_only_before_publishing_is_waited_for(lab: Lab) 
     waits(lab, lab.run("run", "--once"), "read_only")
     share.make(writable=True)
     verified(prepare(lab), run)
+
+
+def test_a_share_that_hangs_in_the_middle_is_given_up_and_nothing_is_lost(lab: Lab) -> None:
+    """Its children stand still, as in a call to a server that does not answer; only they wait, and the engine ends."""
+    nas, others = lab.root / "others" / "nas", lab.root / "others" / "data"
+    lab.configure(
+        instrument("PLAIN_01", lab.local, lab.nas, mbps=64), instrument("PLAIN_02", others, nas), stall_seconds=1
+    )
+    run, arrived = write_run(lab.local / "Run_A", large_mib=40), other_goes_on(lab)
+    process = lab.start("run", "--once")
+    wait_for(arriving(lab.nas, "stack.raw", 4 * _MIB), process)
+    for child in descendants(process.pid):
+        os.kill(child, signal.SIGSTOP)
+    told, errors = process.communicate(timeout=120)
+    assert process.returncode == 5, told + errors
+    assert "has not moved a byte for" in told
+    assert group_is_gone(process)
+    assert not check_sides({lab.place(run): run}, lab.nas)
+    arrived()
+    why = lab.run("why", "Run_A").stdout
+    assert "no attempt was spent" in why, why
 
 
 def test_a_hold_ends_when_its_destination_is_no_longer_configured(lab: Lab) -> None:
