@@ -13,6 +13,7 @@ from exlab_sync_tui.engine.ledger import Ledger
 from exlab_sync_tui.engine.trip import Final, FinalFolder
 from exlab_sync_tui.engine.twins import refuse_twins
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
+from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.job import Round
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.receipt import parse_receipt
@@ -57,8 +58,18 @@ class AssembledWay:
         ours = parse_receipt(receipt) if receipt else None
         if ours is not None and ours.job_id == trip.job.id:
             return FinalFolder(Final.OURS, ours.manifest_sha256)
-        begun = receipt is None and await self._transport.read_text(trip.job.nas_path, _BEGUN) == _signature(trip.owner)
+        begun = receipt is None and await self._was_begun(trip)
         return FinalFolder(Final.BEGUN if begun else Final.FOREIGN)
+
+    async def _was_begun(self, trip: Trip) -> bool:
+        """Whether it says that it is ours, or publishing died before it could: then there is no file in it yet."""
+        owner = await self._transport.read_text(trip.job.nas_path, _BEGUN)
+        if owner is not None or not trip.job.publishing or await self.manner() != "direct":
+            return owner == _signature(trip.owner)
+        async for page in self._transport.list(trip.job.nas_path):
+            if any(entry.kind != EntryKind.FOLDER for entry in page):
+                return False
+        return True
 
     async def carry(self, trip: Trip, state: DestinationState | None) -> None:
         """Send what is not yet proven. What was sent stays and is resumed."""
@@ -215,12 +226,11 @@ class AssembledWay:
     async def _begin_final(self, trip: Trip) -> None:
         """Make the final folder, which says whose it is before its first file comes."""
         final = await self.look_at_final(trip)
-        if final.what is Final.ABSENT:
-            parent, _, name = trip.job.nas_path.rpartition("/")
-            await self._transport.make_folders(parent, [name])
-            await self._transport.write_text(trip.job.nas_path, _BEGUN, _signature(trip.owner))
-        elif final.what is not Final.BEGUN:
+        if final.what not in {Final.ABSENT, Final.BEGUN}:
             raise self._conflict(trip, final)
+        parent, _, name = trip.job.nas_path.rpartition("/")
+        await self._transport.make_folders(parent, [name])
+        await self._transport.write_text(trip.job.nas_path, _BEGUN, _signature(trip.owner))
 
     async def _write_papers(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
         """Each is read back before the next one, so that a receipt never stands for papers that nobody has seen."""

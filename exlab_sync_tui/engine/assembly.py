@@ -80,9 +80,9 @@ class Works:
 
     async def close(self) -> None:
         """End children and connections, make running jobs resumable, close the store."""
-        for transport in self.transports:
-            await transport.close()
         try:
+            for transport in self.transports:
+                await transport.close()
             await self.parts.store.running_to_queued(at=self.parts.now(), who="engine", what="the engine was stopped")
         finally:
             self.parts.bus.close()

@@ -91,12 +91,14 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._patrol = None
         works, self._works, self._steering = self._works, None, None
-        if works is not None:
-            works.parts.bus.say(EventKind.ENGINE_STOPPED, "Engine stopped; every run keeps its place.")
-            await works.close()
         lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        try:
+            if works is not None:
+                works.parts.bus.say(EventKind.ENGINE_STOPPED, "Engine stopped; every run keeps its place.")
+                await works.close()
+        finally:
+            if lock is not None:
+                lock.release()
 
     def watch(self, *, events: bool) -> None:
         """Look at the instruments' folders from now on; *events*: with the system's events as hints. Idempotent."""

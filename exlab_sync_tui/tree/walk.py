@@ -50,8 +50,8 @@ def walk(
     The run's own cache folder (top level only) is left out unless *keep_cache*. Files whose name matches a *litter*
     pattern (any case) are marked. Inodes are 0 where they do not outlast a mount. A file that vanishes between listing
     and looking is as good as never seen. Memory grows with the largest single folder, not with the tree. Raises
-    ``OSError`` with ``filename`` for a folder that is gone or cannot be read, and ``StoppedError`` once *cancelled* says
-    so: a walk that ends early must not look whole.
+    ``OSError`` with ``filename`` for a folder that is gone or cannot be read, and ``StoppedError`` once *cancelled*
+    says so: a walk that ends early must not look whole.
     """
     is_litter = litter_test(litter)
     top = root.duplicate() if isinstance(root, Folder) else Folder.root(root)
