@@ -33,6 +33,7 @@ WATCHED_HOLDS = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED
 _PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 _BATCH = 500
 _REST_PER_LOOK = 50.0
+_LONGEST_REST = 600.0
 """A rescan leaves a run alone for so many times as long as the last look at it took: 2 % of a core at most."""
 
 
@@ -238,11 +239,15 @@ class Scout:
                 await self._hold(run, HoldKind.LOCKED, _unreadable(error, path))
             return
         cost = self._parts.clock.monotonic() - begun
-        self._rests_until[path] = self._parts.clock.monotonic() + _REST_PER_LOOK * cost
+        self._rests_until[path] = self._parts.clock.monotonic() + min(_REST_PER_LOOK * cost, _LONGEST_REST)
         unchanged = case.before is not None and case.before.fingerprint == seen.fingerprint
-        if unchanged and case.is_published and case.before is not None and case.before.taken:
-            self._settle(path)
-            return
+        if unchanged and case.before is not None and case.before.taken:
+            if case.is_published:
+                self._settle(path)
+                return
+            hold = await self._parts.store.hold(HoldScope.RUN, path)
+            if hold is not None and hold.kind is HoldKind.NAMES:  # only another name can help
+                return
         await self._remember(run, seen, case.before, taken=False)
         if not seen.finished:
             if seen.due is not None:

@@ -190,9 +190,9 @@ async def test_nobody_can_be_asked_where_there_is_no_transport() -> None:
     await rig.clock.advance(30)
     assert await breaker.admits(), "only an attempt can tell"
     assert await rig.hold() is not None
-    assert rig.closed == 0
+    assert [rig.closed, rig.tried] == [0, 1]
     await breaker.worked()
-    assert (await rig.hold(), rig.closed) == (None, 1)
+    assert [rig.closed, await rig.hold()] == [1, None]
 
 
 async def test_rights_are_found_out_by_trying_under_the_hold() -> None:
@@ -205,12 +205,11 @@ async def test_rights_are_found_out_by_trying_under_the_hold() -> None:
         await rig.clock.advance(distance)
         assert await breaker.admits()
         assert not breaker.is_shut
-        assert breaker.seconds_left is None
         assert await breaker.admits(), "every lane may try"
         assert await rig.hold() is not None
-    assert (rig.closed, rig.tried) == (0, 3)
+    assert [rig.closed, rig.tried] == [0, 3]
     await breaker.worked()
-    assert (rig.closed, await rig.hold()) == (1, None)
+    assert await rig.hold() is None
 
 
 async def test_a_full_destination_is_tried_when_there_is_room_and_now_and_then_for_smaller_runs() -> None:
