@@ -146,7 +146,7 @@ async def quiet_day(cockpit: FakeCockpit) -> None:
     for name in ("RNA_batch_07", "RNA_batch_08"):
         job = await queued(cockpit.store, f"/data/lab/{SEQUENCER}/Coral/{name}", SEQUENCER)
         await sent(cockpit.store, job, ago=2_000, files=3_412, size=61 * GIB)
-    cockpit.say(EventKind.ENGINE_STARTED, "The engine watches 3 instruments.", ago=7_900)
+    cockpit.say(EventKind.ENGINE_STARTED, "The engine watches 3 instruments.", ago=18_000)
 
 
 async def busy_day(cockpit: FakeCockpit) -> None:

@@ -1,7 +1,7 @@
 """What does the console look like? Run as a module, this makes the pictures in ``screenshots/`` anew.
 
-``sample-lab*.svg`` show the real engine on the lab of ``exlab-sync demo``; the others show the lab of the tests, where an
-instrument sends for minutes and a NAS is away for hours.
+``sample-lab*.svg`` show the real engine on the lab of ``exlab-sync demo``; the others show the lab of the tests, in
+which an instrument sends for minutes and a NAS is away for hours.
 """
 
 from __future__ import annotations

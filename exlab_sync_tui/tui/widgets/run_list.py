@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MARK, _GLYPH, _WORD, _GAP = 2, 2, 10, 2
 _INSTRUMENT_NEEDS = 70
+_DATED_NAME = 22
 _WIDE_STORY = 44
 
 
@@ -42,10 +43,10 @@ class Columns:
 
     @classmethod
     def of(cls, width: int, longest_id: int) -> Columns:
-        """Share *width* out: the name gets two fifths of what is left, the story the rest."""
+        """Share *width* out: the name gets what a dated name needs, the story the rest."""
         instrument = min(longest_id, 16) if width >= _INSTRUMENT_NEEDS else 0
         rest = width - _MARK - _GLYPH - _WORD - _GAP - (instrument + _GAP if instrument else 0) - _GAP
-        name = max(min(rest * 2 // 5, 48), 12)
+        name = max(min(max(rest * 3 // 10, _DATED_NAME), rest // 2), 0)
         return cls(name, instrument, max(rest - name, 0))
 
 
