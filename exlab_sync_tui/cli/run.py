@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 @place_options
 @click.pass_context
 def run(context: click.Context, *, once: bool, as_json: bool) -> None:
-    """Watch the instruments and send what is finished, without a console.
+    """Watch the instruments and send what is finished, without a console, until Ctrl-C or SIGTERM.
 
-    With --once the exit code tells the most serious of what is left over.
+    With --once the exit code tells the most serious of what is left over. It can be the ExecStart of a systemd unit
+    with Type=notify.
     """
     place = place_of(context)
     settings = place.load().settings
     session = Session.on_terminal(settings, place.store_path, operator=place.operator, as_json=as_json)
     with logging_to(place.state_folder, settings.logging):
         ended = session.run(once=once)
-    if ended.by is None:
-        _say_what_is_left(session.reporter, ended.left)
-    else:
+    if ended.by is not None:
         kept = "every run keeps its place and goes on at the next start"
         click.echo(f"exlab-sync: stopped by {ended.by.name}; {kept}.", err=True)
+    elif once:
+        _say_what_is_left(session.reporter, ended.left)
     context.exit(ended.code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.event import Event, EventKind
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("exlab_sync_tui")
 _BACKLOG = 10_000
+_EARLY = 1_000
 
 
 class Bus:
@@ -24,6 +26,7 @@ class Bus:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._early: deque[Event] | None = deque(maxlen=_EARLY)
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._closed = False
 
@@ -48,16 +51,25 @@ class Bus:
             data=data,
         )
         _LOG.info("%s", event.sentence, extra={"job_id": event.job_id, "equipment_id": event.equipment_id})
+        if self._early is not None:
+            self._early.append(event)
         for listener in self._listeners:
             if listener.full():
                 listener.get_nowait()
             listener.put_nowait(event)
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Everything said from now on, until the bus is closed."""
-        if self._closed:
-            return
+    async def events(self, *, early: bool = False) -> AsyncIterator[Event]:
+        """Everything said from now on, until the bus is closed.
+
+        *early*: the first listener that says so hears what was said before it came, too (the last 1,000 of that).
+        """
         queue: asyncio.Queue[Event | None] = asyncio.Queue(_BACKLOG)
+        if early:
+            kept, self._early = self._early or (), None
+            for said in kept:
+                queue.put_nowait(said)
+        if self._closed:
+            queue.put_nowait(None)
         self._listeners.add(queue)
         try:
             while (event := await queue.get()) is not None:

@@ -125,8 +125,8 @@ class NASSyncClient:
         return self._engine.works.parts.board.all()
 
     def events(self) -> AsyncIterator[Event]:
-        """Everything that happens from now on, until the client is closed."""
-        return self._engine.works.parts.bus.events()
+        """Everything that happens from now on, until the client is closed; the first listener hears the start, too."""
+        return self._engine.works.parts.bus.events(early=True)
 
     async def enqueue(self, run_path: Path) -> SyncJobHandle:
         """Queue one run now, whatever its finished-signal says; idempotent.

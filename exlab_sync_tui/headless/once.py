@@ -1,4 +1,4 @@
-"""How does the engine work without a console? Looks, sends and ends; or goes on until somebody stops it."""
+"""How does the engine work once, without a console? It looks, sends what is finished, and ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _GRACE = timedelta(seconds=2)
 _SHORTEST_WAIT = 0.05
-_SHORTEST_REST = 0.5
 
 
 class Client(Protocol):
@@ -87,34 +86,6 @@ async def look_and_drain(client: Client, reporter: Reporter, clock: Clock, *, se
     await client.drain()
 
 
-async def serve(client: Client, reporter: Reporter, clock: Clock, *, rescan_seconds: float) -> None:
-    """Look at every folder every *rescan_seconds*, or sooner where a run only has to stay still, until cancelled.
-
-    Raises what ended a lane or a look.
-    """
-    problems = Problems(reporter)
-
-    async def looking() -> None:
-        while True:
-            sightings = await client.scan()
-            problems.tell(sightings)
-            await clock.sleep(_until_next(_next_look(sightings), clock, rescan_seconds))
-
-    async def minding() -> None:
-        """A lane ends only when the store is out of order; then nothing may go on."""
-        while True:
-            await client.drain()
-            await clock.sleep(rescan_seconds)
-
-    tasks = [asyncio.create_task(looking(), name="looking"), asyncio.create_task(minding(), name="minding")]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class Problems:
     """Says each problem of a look once, for as long as it lasts."""
 
@@ -129,13 +100,6 @@ class Problems:
             if sentence not in self._told:
                 self._reporter.problem(equipment_id, sentence)
         self._told = {sentence for _, sentence in now}
-
-
-def _until_next(moment: datetime | None, clock: Clock, rescan_seconds: float) -> float:
-    """Seconds until the next look is due; a run that is being written cannot make it look all the time."""
-    if moment is None:
-        return rescan_seconds
-    return min(max((moment - clock.now()).total_seconds(), _SHORTEST_REST), rescan_seconds)
 
 
 def _next_look(sightings: Mapping[str, Sighting]) -> datetime | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.headless.bar import Bar
 from exlab_sync_tui.headless.client import make_client
-from exlab_sync_tui.headless.once import attended, look_and_drain, serve
+from exlab_sync_tui.headless.once import attended, look_and_drain
 from exlab_sync_tui.headless.reporter import Reporter
+from exlab_sync_tui.headless.service import run_service
 from exlab_sync_tui.headless.signals import exit_code_of, until_signal
 from exlab_sync_tui.model.clock import SystemClock
-from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.operate.glance import Glance, glance
 from exlab_sync_tui.operate.wiring import staged
 from exlab_sync_tui.text import count, duration
@@ -22,6 +22,7 @@ from exlab_sync_tui.text import count, duration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exlab_sync_tui.engine.client import NASSyncClient
     from exlab_sync_tui.settings import Settings
 
 
@@ -55,33 +56,35 @@ class Session:
         return cls(settings, store_path, Reporter(sys.stdout, as_json=as_json, bar=bar), bar, operator)
 
     def run(self, *, once: bool) -> Ended:
-        """Run the engine until nothing is left to do, or for ever; SIGINT and SIGTERM end it in good order.
+        """Run the engine until nothing is left to do; without *once* as a service, until it is told to stop.
 
-        Raises ``EngineRunningError``, ``StateFolderError``, ``StoreError``.
+        SIGINT, SIGTERM and SIGHUP end it in good order. Raises ``EngineRunningError``, ``StateFolderError``,
+        ``StoreError``.
         """
-        ended = asyncio.run(self._until_signal(once=once))
+        if not once:
+            asyncio.run(self._serve())
+            return Ended(Glance())
+        ended = asyncio.run(self._until_signal())
         return Ended(Glance(), ended) if isinstance(ended, signal.Signals) else Ended(ended)
 
-    async def _until_signal(self, *, once: bool) -> Glance | signal.Signals:
-        return await until_signal(self._work(once=once))
+    async def _serve(self) -> None:
+        watched = count(len(self.settings.equipment), "instrument")
+        often = duration(self.settings.sync.rescan_seconds)
+        self.reporter.write(f"Watching {watched}, at least every {often}; Ctrl-C or SIGTERM stops.")
+        await run_service(self._client(), self.reporter, self.bar, SystemClock())
 
-    async def _work(self, *, once: bool) -> Glance:
-        client = make_client(self.settings, self.store_path, operator=self.operator)
-        clock = SystemClock()
+    async def _until_signal(self) -> Glance | signal.Signals:
+        return await until_signal(self._work_once())
+
+    async def _work_once(self) -> Glance:
+        client, clock = self._client(), SystemClock()
         settle = max((item.settle_seconds for item in self.settings.equipment), default=0.0)
 
         async def work() -> Glance:
-            self.reporter.show(Event(clock.now(), EventKind.ENGINE_STARTED, self._opening(once=once)))
-            if once:
-                await look_and_drain(client, self.reporter, clock, settle_seconds=settle)
-            else:
-                await serve(client, self.reporter, clock, rescan_seconds=self.settings.sync.rescan_seconds)
+            await look_and_drain(client, self.reporter, clock, settle_seconds=settle)
             return await glance(client.store, staged=staged(self.settings))
 
         return await attended(client, self.reporter, self.bar, work)
 
-    def _opening(self, *, once: bool) -> str:
-        watched = count(len(self.settings.equipment), "instrument")
-        if once:
-            return f"Looking at {watched} once."
-        return f"Watching {watched}, every {duration(self.settings.sync.rescan_seconds)}; Ctrl-C or SIGTERM stops."
+    def _client(self) -> NASSyncClient:
+        return make_client(self.settings, self.store_path, operator=self.operator)

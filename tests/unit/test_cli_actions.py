@@ -124,7 +124,9 @@ def test_run_once_as_json_ends_with_the_summary(shelf: Shelf) -> None:
     adopt(shelf)
     done = shelf.ask("run", "--once", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["event"] for line in lines][-2:] == ["run_verified", "summary"]
+    events = [line["event"] for line in lines]
+    assert events[0] == "engine_started"
+    assert events[-3:] == ["run_verified", "engine_stopped", "summary"]
     assert lines[-1]["exit_code"] == done.exit_code == 0
     assert lines[-1]["total"]["safe"] == 1
 

@@ -1,4 +1,4 @@
-"""How does the engine work without a console? Driven with a clock that moves only when it is told to."""
+"""How does the engine work once, without a console? Driven with a clock that moves only when it is told to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from exlab_sync_tui.engine.scout import Sighting
 from exlab_sync_tui.errors import StoreError
 from exlab_sync_tui.headless.bar import Bar
-from exlab_sync_tui.headless.once import attended, look_and_drain, serve
+from exlab_sync_tui.headless.once import attended, look_and_drain
 from exlab_sync_tui.headless.reporter import Reporter
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.testing import ManualClock
@@ -122,48 +122,12 @@ async def test_the_engine_is_stopped_and_every_event_is_shown_whatever_happens(
     assert "The last words." in out.getvalue()
 
 
-async def test_the_service_looks_again_and_again_until_it_is_cancelled(clock: ManualClock, reporter: Reporter) -> None:
-    client = Client(clock, [None])
-    task = asyncio.create_task(serve(client, reporter, clock, rescan_seconds=60))
-    await clock.advance(150)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert client.did.count("scan") == 3
-
-
-async def test_the_service_looks_sooner_where_a_run_only_has_to_stay_still(
-    clock: ManualClock, reporter: Reporter
-) -> None:
-    client = Client(clock, [5, 0.01, None])
-    task = asyncio.create_task(serve(client, reporter, clock, rescan_seconds=60))
-    await clock.advance(4)
-    assert client.did.count("scan") == 1
-    await clock.advance(1.2)
-    assert client.did.count("scan") == 2
-    await clock.advance(0.4)
-    assert client.did.count("scan") == 3
-    await clock.advance(59)
-    assert client.did.count("scan") == 3
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_the_service_ends_when_a_lane_has_ended(clock: ManualClock, reporter: Reporter) -> None:
-    client = Client(clock, [None])
-    client.broken = StoreError("The disk is gone.")
-    with pytest.raises(StoreError, match="The disk is gone"):
-        await serve(client, reporter, clock, rescan_seconds=60)
-
-
 async def test_a_problem_of_a_look_is_said_once_while_it_lasts(
     clock: ManualClock, reporter: Reporter, out: io.StringIO
 ) -> None:
-    client = Client(clock, [None], problem="The folder /x cannot be listed.")
-    task = asyncio.create_task(serve(client, reporter, clock, rescan_seconds=60))
-    await clock.advance(200)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    client = Client(clock, [1, 1, None], problem="The folder /x cannot be listed.")
+    await once(client, reporter, clock, settle=30)
+    assert client.did.count("scan") == 3
     assert out.getvalue().count("READER_01: The folder /x cannot be listed.") == 1
 
 
