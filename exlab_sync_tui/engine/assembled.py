@@ -151,9 +151,8 @@ class AssembledWay:
         """After a restart the far side is compared again, not sent again (``ARCHITECTURE.md`` decision 1)."""
         if trip.proven_here:
             return
-        async for page in trip.pages(FilesWanted.UNPUBLISHED):
-            sent = [record for record in page if record.sha256 is not None]
-            async for checked in self._transport.digests(trip.assembly, sent, trip.progress.pulse):
+        async for page in trip.pages(FilesWanted.SENT):
+            async for checked in self._transport.digests(trip.assembly, page, trip.progress.pulse):
                 await trip.parts.store.put_files(trip.job.id, checked)
         trip.proven_here = True
 
@@ -164,7 +163,8 @@ class AssembledWay:
         here = 0
         async for page in self._assembled(trip):
             here += sum(entry.size for entry in page)
-        needed = await self._size_to_send(trip) - here
+        totals = await trip.parts.store.file_totals(trip.job.id)
+        needed = totals.unpublished_size - here
         if needed > state.free_bytes:
             raise TransportError(
                 f"{self._transport.title} has {size(state.free_bytes)} free and the run still needs {size(needed)};"
@@ -172,12 +172,6 @@ class AssembledWay:
                 TransportErrorKind.NO_SPACE,
                 needed_bytes=needed,
             )
-
-    async def _size_to_send(self, trip: Trip) -> int:
-        total = 0
-        async for page in trip.pages(FilesWanted.UNPUBLISHED):
-            total += sum(record.size for record in page)
-        return total
 
     async def _push(self, trip: Trip) -> None:
         differing: list[str] = []

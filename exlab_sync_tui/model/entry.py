@@ -73,3 +73,4 @@ class FileTotals:
     size: int = 0
     proven_files: int = 0
     proven_size: int = 0
+    unpublished_size: int = 0

@@ -21,6 +21,7 @@ _CONDITIONS = {
     FilesWanted.ALL: "",
     FilesWanted.UNPROVEN: "AND (sha256 IS NULL OR sha256 IS NOT far_sha256)",
     FilesWanted.UNPUBLISHED: "AND NOT published",
+    FilesWanted.SENT: "AND NOT published AND sha256 IS NOT NULL",
 }
 PAGE_SQL = {
     wanted: f"SELECT {FILE_COLUMNS} FROM files WHERE job = ? AND rel > ? {condition} ORDER BY rel LIMIT ?"
@@ -81,7 +82,7 @@ def totals(db: sqlite3.Connection, job_id: str) -> FileTotals:
     """Counts and bytes, by one walk over the job's records."""
     row = db.execute(
         "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(sha256 = far_sha256), 0),"
-        " coalesce(sum(size * (sha256 = far_sha256)), 0) FROM files WHERE job = ?",
+        " coalesce(sum(size * (sha256 = far_sha256)), 0), coalesce(sum(size * (NOT published)), 0) FROM files WHERE job = ?",
         (number_of(db, job_id),),
     ).fetchone()
     return FileTotals(*row)

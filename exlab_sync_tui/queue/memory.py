@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Unpack
 
 from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
@@ -16,14 +17,19 @@ from exlab_sync_tui.queue.store import Command, FilesWanted, HistoryEntry, JobCh
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from exlab_sync_tui.model.hold import Hold, HoldScope
     from exlab_sync_tui.queue.store import Debt, DebtKind, NewJob, Observation
 
-
 _RUNNING = JobFilter(frozenset({SyncJobState.RUNNING}))
+_WANTED: dict[FilesWanted, Callable[[FileRecord], bool]] = {
+    FilesWanted.ALL: lambda _: True,
+    FilesWanted.UNPROVEN: lambda record: not record.proven,
+    FilesWanted.UNPUBLISHED: lambda record: not record.published,
+    FilesWanted.SENT: lambda record: not record.published and record.sha256 is not None,
+}
 
 
 @dataclass(slots=True)
@@ -213,12 +219,9 @@ class MemoryStore:
     ) -> list[FileRecord]:
         """A page of file records in the order of their path bytes."""
         place = os.fsencode(after)
-        behind = [record for rel, record in sorted(self._files(job_id).items()) if rel > place]
-        if wanted is FilesWanted.UNPROVEN:
-            behind = [record for record in behind if not record.proven]
-        elif wanted is FilesWanted.UNPUBLISHED:
-            behind = [record for record in behind if not record.published]
-        return behind[:limit]
+        is_wanted = _WANTED[wanted]
+        behind = (record for rel, record in sorted(self._files(job_id).items()) if rel > place)
+        return list(islice(filter(is_wanted, behind), limit))
 
     async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
         """Mark the records of these paths, or all, as published."""
@@ -235,10 +238,9 @@ class MemoryStore:
     async def file_totals(self, job_id: str) -> FileTotals:
         """Counts and bytes of the job's records."""
         records = self._files(job_id).values()
-        proven = [record for record in records if record.proven]
-        return FileTotals(
-            len(records), sum(record.size for record in records), len(proven), sum(record.size for record in proven)
-        )
+        proven = [record.size for record in records if record.proven]
+        unpublished = sum(record.size for record in records if not record.published)
+        return FileTotals(len(records), sum(record.size for record in records), len(proven), sum(proven), unpublished)
 
     async def set_hold(self, hold: Hold, *, story: HistoryEntry | None = None) -> bool:
         """Lay or renew a hold; ``False`` if it says nothing new."""

@@ -124,11 +124,13 @@ class Command:
 
 
 class FilesWanted(Enum):
-    """Which file records to read: every one, those without equal digests, or those not published yet."""
+    """Which file records to read: every one, those without equal digests, those not published yet, or those of them
+    whose bytes were sent (their own digest is known)."""
 
     ALL = "all"
     UNPROVEN = "unproven"
     UNPUBLISHED = "unpublished"
+    SENT = "sent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -375,7 +375,10 @@ class TestFiles:
         await store.put_files(job.id, self.RECORDS)
         assert await store.files(job.id, wanted=FilesWanted.UNPROVEN) == list(self.RECORDS[1:])
         assert await store.files(job.id, wanted=FilesWanted.UNPUBLISHED, limit=1) == [self.RECORDS[1]]
-        assert await store.file_totals(job.id) == FileTotals(4, 15, 1, 1)
+        assert await store.files(job.id, wanted=FilesWanted.SENT) == [
+            record for record in self.RECORDS if record.sha256 and not record.published
+        ]
+        assert await store.file_totals(job.id) == FileTotals(4, 15, 1, 1, 14)
 
     async def test_a_record_is_replaced_as_a_whole(self, store: JobStore) -> None:
         job = await queued(store)
