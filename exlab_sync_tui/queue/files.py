@@ -82,7 +82,8 @@ def totals(db: sqlite3.Connection, job_id: str) -> FileTotals:
     """Counts and bytes, by one walk over the job's records."""
     row = db.execute(
         "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(sha256 = far_sha256), 0),"
-        " coalesce(sum(size * (sha256 = far_sha256)), 0), coalesce(sum(size * (NOT published)), 0) FROM files WHERE job = ?",
+        " coalesce(sum(size * (sha256 = far_sha256)), 0), coalesce(sum(size * (NOT published)), 0)"
+        " FROM files WHERE job = ?",
         (number_of(db, job_id),),
     ).fetchone()
     return FileTotals(*row)
