@@ -35,6 +35,8 @@ VERBS = {
     "check": "gate:check",
     "retry": "actions:retry",
     "verify": "actions:verify",
+    "pause": "actions:pause",
+    "resume": "actions:resume",
     "config": "config:config",
 }
 """Module and name of each verb, in the order in which somebody needs them."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exlab_sync_tui.cli.actions import put_findings
 from exlab_sync_tui.cli.errors import say
+from exlab_sync_tui.cli.findings import put_findings
 from exlab_sync_tui.cli.output import json_option, look, marked, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.errors import ExlabSyncError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,11 @@ class Place:
         except ConfigError:
             config = None
         return settings.state_folder(self.environ, flag=self.state, config_path=config)
+
+    @property
+    def who(self) -> str:
+        """Who acts: the operator that was named, or the user of this login."""
+        return self.operator or getpass.getuser()
 
     @property
     def store_path(self) -> Path:

@@ -1,4 +1,4 @@
-"""What can be asked of single runs? The acting verbs, with an engine that moves nothing."""
+"""What can be asked of single runs and instruments? The acting verbs where no engine runs, so that nothing moves."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_enqueue_queues_and_sends_nothing(shelf: Shelf) -> None:
     done = shelf.ask("enqueue", write_run(shelf, "plate_1"))
     assert done.exit_code == 0
     assert "queued" in done.output
-    assert "the next `exlab-sync run` sends it" in done.output
+    assert "plate_1 is queued." in done.output
+    assert "No engine is running, so nothing moves yet; `exlab-sync run` sends what is queued." in done.output
     assert state_of(shelf, "plate_1") == "queued"
     assert list((shelf.root / "nas").iterdir()) == []
 
@@ -60,7 +61,7 @@ def test_enqueue_twice_is_said_and_changes_nothing(shelf: Shelf) -> None:
     run = write_run(shelf, "plate_1")
     shelf.ask("enqueue", run)
     done = shelf.ask("enqueue", run + "/")
-    assert (done.exit_code, done.output.count("it had a job already")) == (0, 1)
+    assert (done.exit_code, done.output.count("plate_1 has a job already: it is queued")) == (0, 1)
 
 
 def test_enqueue_of_a_blocked_run_says_what_to_do_and_does_not_keep_the_others_from_their_turn(shelf: Shelf) -> None:
@@ -77,7 +78,7 @@ def test_enqueue_of_a_safe_run_says_that_it_is_safe(shelf: Shelf) -> None:
     run = write_run(shelf, "plate_1")
     adopt(shelf)
     send(shelf)
-    assert "safe already, and nothing in it has changed since" in shelf.ask("enqueue", run).output
+    assert "plate_1 has a job already: it is verified." in shelf.ask("enqueue", run).output
 
 
 def test_who_asked_is_remembered(shelf: Shelf) -> None:
@@ -86,14 +87,61 @@ def test_who_asked_is_remembered(shelf: Shelf) -> None:
     assert data["history"][0]["who"] == "mira"
 
 
-def test_beside_another_engine_the_acting_verbs_are_refused(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beside_a_process_that_takes_no_orders_the_acting_verbs_say_so(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statelock, "_PATIENCE_SECONDS", 0.0)
+    run = write_run(shelf, "plate_1")
+    shelf.ask("enqueue", run)
+    with lock_file(shelf.state / "engine.lock"):
+        for arguments in (["enqueue", run], ["retry", "plate_1"], ["verify", "plate_1"], ["pause", "READER_01"]):
+            done = shelf.ask(*arguments)
+            assert done.exit_code == 12
+            assert done.stderr.startswith("exlab-sync: Another exlab-sync process holds this store")
+            assert done.stdout == ""
+
+
+def test_beside_another_engine_run_says_who_it_is_and_offers_status(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(statelock, "_PATIENCE_SECONDS", 0.0)
     shelf.state.mkdir()
     with lock_file(shelf.state / "engine.lock"):
-        done = shelf.ask("enqueue", write_run(shelf, "plate_1"))
-        assert done.exit_code == 5
-        assert done.stderr.startswith("exlab-sync: Another engine")
-        assert shelf.ask("run", "--once").exit_code == 5
+        for arguments in (["run"], ["run", "--once"]):
+            done = shelf.ask(*arguments)
+            assert done.exit_code == 5
+            assert "Another engine (process unknown) already drives" in done.stderr
+            assert "`exlab-sync status` shows what it is doing" in done.stderr
+
+
+def test_names_of_any_bytes_can_be_ordered(shelf: Shelf) -> None:
+    name = "plate_\udcff [red]$(reboot)"
+    assert "plate_\\xff [red]$(reboot) is queued." in shelf.ask("enqueue", write_run(shelf, name)).output
+    assert "has a job already" in shelf.ask("enqueue", str(shelf.root / "plates" / name)).output
+
+
+def test_a_paused_instrument_stays_so_until_it_is_resumed(shelf: Shelf) -> None:
+    run = write_run(shelf, "plate_1")
+    adopt(shelf)
+    paused = shelf.ask("pause", "READER_01", "--operator", "mira")
+    assert paused.exit_code == 0
+    assert "READER_01 is paused until `exlab-sync resume READER_01`" in paused.output
+    assert "paused already. Paused by mira since" in shelf.ask("pause", "READER_01").output
+    assert "it waits while READER_01 is paused" in shelf.ask("enqueue", run).output
+    send(shelf, code=5)
+    assert state_of(shelf, "plate_1") == "queued"
+    assert "READER_01 was resumed; its runs go on." in shelf.ask("resume", "READER_01").output
+    assert "READER_01 is not paused." in shelf.ask("resume", "READER_01").output
+    send(shelf)
+    assert state_of(shelf, "plate_1") == "verified"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_an_instrument_that_is_not_configured_is_not_found(shelf: Shelf, verb: str) -> None:
+    done = shelf.ask(verb, "OTHER_01", "READER_01")
+    assert done.exit_code == 3
+    assert "There is no instrument OTHER_01 in the configuration; it has: READER_01." in done.stderr
+    assert "READER_01 is" in done.stdout
 
 
 def test_run_once_says_what_happened_and_what_is_left(shelf: Shelf) -> None:
@@ -146,7 +194,8 @@ def test_a_failed_run_is_retried_by_name_and_sent_by_the_next_run(shelf: Shelf) 
     fail(shelf, "plate_1")
     done = shelf.ask("retry", "plate_1")
     assert done.exit_code == 0
-    assert "queued again; the next `exlab-sync run` sends it" in done.output
+    assert "plate_1 was queued again." in done.output
+    assert "No engine is running" in done.output
     assert state_of(shelf, "plate_1") == "queued"
     send(shelf)
     assert state_of(shelf, "plate_1") == "verified"
@@ -154,7 +203,7 @@ def test_a_failed_run_is_retried_by_name_and_sent_by_the_next_run(shelf: Shelf) 
 
 def test_all_failed_runs_are_retried(shelf: Shelf) -> None:
     fail(shelf, "plate_1")
-    assert "plate_1: queued again" in shelf.ask("retry", "--all-failed").output
+    assert "plate_1 was queued again." in shelf.ask("retry", "--all-failed").output
     done = shelf.ask("retry", "--all-failed")
     assert (done.exit_code, done.output) == (0, "No run has failed, so there is nothing to retry.\n")
 
@@ -187,8 +236,7 @@ def test_verify_compares_both_sides_and_names_what_differs(shelf: Shelf) -> None
     (far(shelf, "plate_1") / "c.csv").write_text("new")
     differing = shelf.ask("verify", "plate_1")
     assert differing.exit_code == 10
-    for line in ("differs: a.csv", "missing: b.csv", "extra: c.csv"):
-        assert f"    {line}\n" in differing.output
+    assert "plate_1 is not as recorded. Differs: a.csv; missing: b.csv; extra: c.csv." in differing.output
     assert state_of(shelf, "plate_1") == "verified"
 
 
