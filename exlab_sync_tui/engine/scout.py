@@ -248,7 +248,7 @@ class Scout:
             hold = await self._parts.store.hold(HoldScope.RUN, path)
             if hold is not None and hold.kind is HoldKind.NAMES:  # only another name can help
                 return
-        await self._remember(run, seen, case.before, taken=False)
+        await self._remember(run, seen, case.before)
         if not seen.finished:
             if seen.due is not None:
                 sighting.looks[path] = seen.due
@@ -283,14 +283,14 @@ class Scout:
             return
         if handle.state is SyncHandleState.QUEUED:
             sighting.taken += 1
-            await self._remember(run, seen, None, taken=True)
+            await self._parts.store.mark_taken(str(run.path), seen.fingerprint)
             self._settle(str(run.path))
 
-    async def _remember(self, run: RunFolder, seen: Look, before: Observation | None, *, taken: bool) -> None:
+    async def _remember(self, run: RunFolder, seen: Look, before: Observation | None) -> None:
         """Durably only if something is new: a run that lies there unchanged costs no write."""
-        now = Observation(str(run.path), seen.fingerprint, seen.since, self._parts.now(), taken)
+        now = Observation(str(run.path), seen.fingerprint, seen.since, self._parts.now())
         self._seen[now.run_path] = now
-        if before is None or (before.fingerprint, before.since, before.taken) != (now.fingerprint, now.since, taken):
+        if before is None or (before.fingerprint, before.since, before.taken) != (now.fingerprint, now.since, False):
             await self._parts.store.observe(now)
 
     async def _let_go_if_gone(self, run_path: str, sighting: Sighting) -> bool:

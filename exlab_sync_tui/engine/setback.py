@@ -92,6 +92,8 @@ class Setback:
 
     async def _hold_run(self, job: SyncJobRow, decision: Decision, error: TransportError) -> None:
         kind = decision.hold or HoldKind.WAITING
+        if kind in _WAITS_FOR_THE_FOLDER:  # before the hold is heard of: whoever looks then counts stillness anew
+            await self._parts.store.forget_observation(job.run_path)
         await self._parts.holds.lay(
             HoldScope.RUN,
             job.run_path,
@@ -101,8 +103,6 @@ class Setback:
             until=job.next_attempt_at,
             next_step=decision.sentence,
         )
-        if kind in _WAITS_FOR_THE_FOLDER:
-            await self._parts.store.forget_observation(job.run_path)
 
     def _announce(self, job: SyncJobRow, decision: Decision, error: TransportError) -> None:
         name = f"{job.equipment_id} {Path(job.run_path).name}"

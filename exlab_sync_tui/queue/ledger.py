@@ -157,6 +157,14 @@ def observe(db: sqlite3.Connection, seen: Observation) -> None:
     db.execute("INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?)", observation_values(seen))
 
 
+def mark_taken(db: sqlite3.Connection, run_path: str, fingerprint: str) -> None:
+    """The run was handed over as it looked with this fingerprint."""
+    db.execute(
+        "UPDATE observations SET taken = 1 WHERE run_path = ? AND fingerprint = ?",
+        (path_bytes(run_path), plain(fingerprint)),
+    )
+
+
 def forget_observation(db: sqlite3.Connection, run_path: str) -> None:
     """Stop remembering it."""
     db.execute("DELETE FROM observations WHERE run_path = ?", (path_bytes(run_path),))

@@ -384,6 +384,12 @@ class MemoryStore:
         """Remember how the run looks."""
         self._now.observations[observation.run_path] = observation
 
+    async def mark_taken(self, run_path: str, fingerprint: str) -> None:
+        """The run was handed over as it looked, unless that has been forgotten meanwhile."""
+        seen = self._now.observations.get(run_path)
+        if seen is not None and seen.fingerprint == fingerprint:
+            self._now.observations[run_path] = replace(seen, taken=True)
+
     async def forget_observation(self, run_path: str) -> None:
         """Stop remembering how the run looks."""
         self._now.observations.pop(run_path, None)

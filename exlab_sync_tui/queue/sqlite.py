@@ -295,6 +295,10 @@ class SQLiteStore:
         """Remember how the run looks."""
         await self._write(lambda db: ledger.observe(db, observation))
 
+    async def mark_taken(self, run_path: str, fingerprint: str) -> None:
+        """The run was handed over as it looked, unless that has been forgotten meanwhile."""
+        await self._write(lambda db: ledger.mark_taken(db, run_path, fingerprint))
+
     async def forget_observation(self, run_path: str) -> None:
         """Stop remembering how the run looks."""
         await self._write(lambda db: ledger.forget_observation(db, run_path))

@@ -331,6 +331,10 @@ class JobStore(Protocol):
         """Remember how the run looks; replaces the older one."""
         ...
 
+    async def mark_taken(self, run_path: str, fingerprint: str) -> None:
+        """The run was handed over as it looked with *fingerprint*, unless that has been forgotten meanwhile."""
+        ...
+
     async def forget_observation(self, run_path: str) -> None:
         """The run is no longer being watched."""
         ...

@@ -483,6 +483,17 @@ class TestLedger:
         assert await store.debts("/lab/a") == []
         await store.paid(newer)
 
+    async def test_a_run_is_taken_only_as_it_was_seen_and_if_that_is_still_known(self, store: JobStore) -> None:
+        seen = Observation(STRANGE, "f1", NOON, NOON + SECOND)
+        await store.observe(seen)
+        await store.mark_taken(STRANGE, "f0")
+        assert await store.observation(STRANGE) == seen
+        await store.mark_taken(STRANGE, "f1")
+        assert await store.observation(STRANGE) == replace(seen, taken=True)
+        await store.forget_observation(STRANGE)
+        await store.mark_taken(STRANGE, "f1")
+        assert await store.observation(STRANGE) is None
+
     async def test_the_last_observation_counts(self, store: JobStore) -> None:
         seen = Observation(STRANGE, "f1", NOON, NOON + SECOND)
         await store.observe(seen)

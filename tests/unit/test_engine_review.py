@@ -426,6 +426,30 @@ class TestHolds:
             await client.scan()
             assert str(bad) not in {hold.key for hold in await client.store.holds()}
 
+    async def test_a_name_that_cannot_be_taken_is_tried_again_when_it_has_changed(self, bench: Bench) -> None:
+        tried = []
+
+        def refuse(_: Any) -> Any:
+            async def refused(*_given: Any) -> None:
+                tried.append(1)
+                raise TransportError("cannot take that name", TransportErrorKind.NAMES)
+
+            return refused
+
+        async with bench.client() as client:
+            with replaced(MountTransport, "open_incoming", refuse):
+                for _ in range(6):
+                    await client.scan()
+                    await client.drain()
+                    await bench.clock.advance(60)
+            assert len(tried) == 1
+            (bench.run / "a.raw").rename(bench.run / "c.raw")
+            for _ in range(2):
+                await client.scan()
+                await bench.clock.advance(60)
+            await client.drain()
+            assert (await bench.job(client)).state is S.VERIFIED
+
     async def test_the_hold_of_a_verified_run_ends_when_the_gate_is_content(self, bench: Bench) -> None:
         async with bench.client() as client:
             await bench.send(client)
