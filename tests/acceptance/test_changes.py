@@ -208,8 +208,8 @@ def test_a_bit_that_turns_in_a_half_sent_file_is_not_built_upon(tmp_path: Path) 
 
 def test_a_bit_that_turns_while_a_large_file_is_still_sent_is_found(tmp_path: Path) -> None:
     """The engine and its children stand still meanwhile; what they have read back already cannot turn unseen later."""
-    lab = Lab(tmp_path).prepare(mbps=256)
-    run = write_run(lab.local / "Run_A", large_mib=64)
+    lab = Lab(tmp_path).prepare(mbps=384)
+    run = write_run(lab.local / "Run_A", large_mib=40)
     process = lab.start("run", "--once")
     wait_for(arriving(lab.nas, "stack.raw", 2 * _MIB), process)
     os.killpg(process.pid, signal.SIGSTOP)
