@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.demo.instruments import SampleFile
 
+SIGNALS = frozenset({"acquisition_complete.flag", "manifest.json"})
+"""The files that say that a run is complete; a plate reader writes none."""
 _CACHE = ".exlab-wizard"
 _FIRST_DAY = datetime(2025, 3, 3, 8, 0, tzinfo=UTC)
 
@@ -78,13 +80,14 @@ class SampleRun:
 
 @dataclass(frozen=True, slots=True)
 class SampleLab:
-    """The plan of a lab below ``root``: nothing of it need exist yet."""
+    """The plan of a lab below ``root``: nothing of it need exist yet. ``mbps`` limits each instrument's bandwidth."""
 
     root: Path
     seed: int
     scale: Scale
     settle_seconds: float
     runs: tuple[SampleRun, ...]
+    mbps: float | None = None
 
     @property
     def nas(self) -> Path:
@@ -104,6 +107,7 @@ class SampleLab:
             reader=str(self.root / "plates"),
             nas=str(self.nas),
             settle_seconds=self.settle_seconds,
+            mbps=self.mbps,
         )
 
     @property
@@ -112,7 +116,9 @@ class SampleLab:
         return wizard.as_yaml(self.config)
 
 
-def plan_lab(root: Path, *, seed: int = 1, scale: Scale | None = None, settle_seconds: float = 1) -> SampleLab:
+def plan_lab(
+    root: Path, *, seed: int = 1, scale: Scale | None = None, settle_seconds: float = 1, mbps: float | None = None
+) -> SampleLab:
     """Decide which runs there will be and what should become of them, without touching the disk."""
     confocal, sequencer = Instrument.CONFOCAL, Instrument.SEQUENCER
     kelp, coral, pool = "Kelp transcriptome", "Coral bleaching", "Tide pool metagenome"
@@ -128,7 +134,7 @@ def plan_lab(root: Path, *, seed: int = 1, scale: Scale | None = None, settle_se
         _exlab_run(root, confocal, kelp, 27.7),
         _plain_run(root, 19, 30),
     )
-    return SampleLab(root, seed, scale or Scale(), settle_seconds, runs)
+    return SampleLab(root, seed, scale or Scale(), settle_seconds, runs, mbps)
 
 
 def prepare(lab: SampleLab) -> None:

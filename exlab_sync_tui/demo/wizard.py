@@ -59,9 +59,15 @@ def readme_fields(rng: random.Random, *, label: str, test: bool) -> bytes:
     return _json(document)
 
 
-def config(*, data: str, reader: str, nas: str, settle_seconds: float) -> dict[str, object]:
-    """A config of the three sample instruments, with the keys of ``FORMATS.md`` §9; cleanup is off."""
-    common = {"nas_root": NAS_ROOT, "settle_seconds": settle_seconds, "transport": {"type": "mount", "path": nas}}
+def config(*, data: str, reader: str, nas: str, settle_seconds: float, mbps: float | None = None) -> dict[str, object]:
+    """A config of the three sample instruments, with the keys of ``FORMATS.md`` §9; cleanup is off.
+
+    *mbps* limits the bandwidth of each, in Mbit/s.
+    """
+    transport: dict[str, object] = {"type": "mount", "path": nas}
+    if mbps is not None:
+        transport["bandwidth"] = {"upload_mbps": mbps}
+    common = {"nas_root": NAS_ROOT, "settle_seconds": settle_seconds, "transport": transport}
     confocal = {
         "id": "CONFOCAL_01",
         "label": "Confocal Microscope 1",

@@ -12,11 +12,22 @@ from exlab_sync_tui.provenance.creation import CreationWriter
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.settings import Settings
 
 
-def make_client(settings: Settings, store_path: Path, *, operator: str = "", start_lanes: bool = True) -> NASSyncClient:
-    """An engine that is not started yet; without *start_lanes* it acts and moves nothing."""
+def make_client(
+    settings: Settings,
+    store_path: Path,
+    *,
+    operator: str = "",
+    start_lanes: bool = True,
+    clock: Clock | None = None,
+) -> NASSyncClient:
+    """An engine that is not started yet; without *start_lanes* it acts and moves nothing.
+
+    With a *clock* of its own it cannot be attached to.
+    """
     return NASSyncClient(
         config=settings,
         queue_db=store_path,
@@ -24,4 +35,5 @@ def make_client(settings: Settings, store_path: Path, *, operator: str = "", sta
         cache_creation=CreationWriter(),
         operator=operator or None,
         start_lanes=start_lanes,
+        clock=clock,
     )

@@ -67,14 +67,18 @@ def test_a_demo_that_is_kept_passes_the_independent_checker(tmp_path: Path, monk
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert tempfile.gettempdir()
     done = subprocess.run(
-        [*PROGRAM, "demo", "--tiny", "--keep", "--json"], capture_output=True, text=True, check=False, timeout=120
+        [*PROGRAM, "demo", "--once", "--tiny", "--keep", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
     assert last["as_planned"] is True
     runs = [run for run in last["runs"] if run["outcome"] == "verified"]
     root = Path(last["folder"])
-    nas = root / "lab" / "nas"
+    nas = root / "nas"
     places = {place_of(run, root): Path(run["run_path"]) for run in runs}
     occupied = [place_of(run, root) for run in last["runs"] if run["outcome"] == "failed"]
     (place,) = occupied
@@ -88,7 +92,7 @@ def test_a_demo_that_is_kept_passes_the_independent_checker(tmp_path: Path, monk
 
 def place_of(run: dict[str, str], root: Path) -> str:
     path = Path(run["run_path"])
-    below = path.relative_to(root / "lab" / ("plates" if run["equipment_id"] == "READER_01" else "data"))
+    below = path.relative_to(root / ("plates" if run["equipment_id"] == "READER_01" else "data"))
     return str(Path(run["equipment_id"]) / below) if run["equipment_id"] == "READER_01" else str(below)
 
 
