@@ -147,14 +147,16 @@ class Scout:
         """See whether the next *number* settled runs that are published still are as they were handed over."""
         async with self._turn:
             sighting = Sighting(runs=self._roster.count)
-            paths = self._roster.portion(number)
-            jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
-            published = [
-                seen[path] for path in paths if path in jobs and path in seen and jobs[path].state in _PUBLISHED
-            ]
-            changed = await asyncio.to_thread(self._changed, published)
-            await self._look_at([changed], sighting, finished_too=True)
+            portion = self._roster.portion(number)
+            for start in range(0, len(portion), _BATCH):
+                changed = await self._changed_among(portion[start : start + _BATCH])
+                await self._look_at([changed], sighting, finished_too=True)
             return sighting
+
+    async def _changed_among(self, paths: list[str]) -> list[str]:
+        jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
+        published = [seen[path] for path, job in jobs.items() if path in seen and job.state in _PUBLISHED]
+        return await asyncio.to_thread(self._changed, published)
 
     def _changed(self, seen: list[Observation]) -> list[str]:
         """Those whose tree is another one; a tree that cannot be read now is looked at the next time."""

@@ -54,32 +54,34 @@ class Roster:
     @property
     def settled_count(self) -> int:
         """How many runs need nothing."""
-        return sum(len(container.settled) for container in self._containers.values())
+        return sum(len(container.settled) for container in list(self._containers.values()))
 
     @property
     def containers(self) -> list[str]:
         """The folders in which runs may appear."""
-        return [self._path(below) for below in self._containers]
+        return [self._path(below) for below in list(self._containers)]
 
     def refresh(self, problem: Problem, *, at: datetime, thorough: bool = False) -> None:
         """Look which folders have changed; a run that is new is open. *thorough* opens every run again."""
         self._root = os.path.realpath(self._equipment.root)
         believed = not thorough and _keeps_stamps(self._root)
-        seen: dict[str, _Container] = {}
+        seen: set[str] = set()
         waiting = [("", self._shape.start)]
         while waiting:
             below, state = waiting.pop()
             known = None if thorough else self._containers.get(below)
             container = self._look(below, state, known, problem, at if believed else None)
             if container is not None:
-                seen[below] = container
+                seen.add(below)
+                self._containers[below] = container  # one by one, so that old and new are never there together
                 waiting.extend((_join(below, name), deeper) for name, deeper in container.deeper.items())
-        self._containers = seen
+        for below in [below for below in self._containers if below not in seen]:
+            del self._containers[below]
 
     @property
     def count(self) -> int:
         """How many runs there are."""
-        return sum(len(container.settled) + len(container.open) for container in self._containers.values())
+        return sum(len(container.settled) + len(container.open) for container in list(self._containers.values()))
 
     def batches(self, size: int, *, settled_too: bool = False) -> Iterator[list[str]]:
         """The paths of the runs that are open, or of all, in any order; what changes meanwhile may be missed."""
@@ -116,6 +118,8 @@ class Roster:
         if container is not None and name in container.open:
             container.open.discard(name)
             container.settled.add(name)
+            if not container.open:
+                container.open = set()  # an emptied set keeps its table
 
     def reopen(self, run_path: str) -> None:
         """This run is to be looked at again."""
