@@ -50,6 +50,10 @@ class AssembledWay:
         """Whether the destination is there, which one it is, and how much room it has."""
         return await self._transport.probe()
 
+    def expect(self, destination_id: str) -> None:
+        """Every operation looks at the marker again, so that a share mounted meanwhile is not taken for ours."""
+        self._transport.expect(destination_id)
+
     async def look_at_final(self, trip: Trip) -> FinalFolder:
         """Whether the final folder is absent, holds this job's run, or somebody else's things."""
         if await self._transport.find(trip.job.nas_path) is None:

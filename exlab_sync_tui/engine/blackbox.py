@@ -50,6 +50,9 @@ class BlackBoxWay:
         """Nobody can be asked: a black box has no probe."""
         return None
 
+    def expect(self, destination_id: str) -> None:
+        """Nobody can be asked."""
+
     async def look_at_final(self, trip: Trip) -> FinalFolder:  # noqa: ARG002  # the Way protocol's signature
         """Unknown, so nothing is taken for published."""
         return FinalFolder(Final.ABSENT)

@@ -12,7 +12,7 @@ from exlab_sync_tui.engine.places import place_of
 from exlab_sync_tui.errors import CreationDuplicateKeysError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
-from exlab_sync_tui.model.job import Round, SyncHandleState, SyncJobHandle, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, Round, SyncHandleState, SyncJobHandle, SyncJobState
 from exlab_sync_tui.model.run import Layout
 from exlab_sync_tui.provenance.creation import read_creation
 from exlab_sync_tui.queue.store import Debt, DebtKind, NewJob
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
-
-_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 
 
 class Intake:
@@ -45,7 +43,7 @@ class Intake:
             refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
         run_path = str(run.path)
         job = await self._parts.store.job_of(run_path)
-        synced = job is not None and job.state in _PUBLISHED | {SyncJobState.CLEANED}
+        synced = job is not None and job.state in PUBLISHED | {SyncJobState.CLEANED}
         verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), synced=synced)
         if verdict.blocking:
             return await self.block(run, verdict)
@@ -54,7 +52,7 @@ class Intake:
             await self._parts.holds.lift(HoldScope.RUN, run_path, "The gate objects to nothing any more.")
         if job is None:
             job = await self._queue_new(run, instrument, origin=origin, who=who)
-        elif job.state in _PUBLISHED:
+        elif job.state in PUBLISHED:
             job = await self._queue_what_is_new(run, job, instrument, who=who)
         elif job.held:
             await self._let_go(run, job)

@@ -16,8 +16,9 @@ from exlab_sync_tui.engine.stall import run_unless_stalled
 from exlab_sync_tui.engine.trip import Final, Trip
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
+from exlab_sync_tui.model.evidence import weakest
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import Round, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, Round, SyncJobState
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import count, safe_text, size
 from exlab_sync_tui.transport.base import Owner, Pulse
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.engine.trip import Way
     from exlab_sync_tui.gate.validator import Verdict
+    from exlab_sync_tui.model.evidence import EvidenceLevel
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.model.verdict import VerifyResult
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 ENGINE = "engine"
 _LOG = logging.getLogger(__name__)
-_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE, SyncJobState.CLEANED})
+_WAS_PUBLISHED = PUBLISHED | {SyncJobState.CLEANED}
 _Result = TypeVar("_Result")
 
 
@@ -73,6 +75,7 @@ class Journey:
         try:
             state = await self._watched(trip, self._way.state())
             destination_id = await self._breaker.identify(state)
+            self._way.expect(destination_id)
             if trip.job.publishing and await self._was_published(trip):
                 await self._recognise(trip)
                 return trip.job
@@ -160,7 +163,7 @@ class Journey:
             trip.job.id,
             publishing=papers.manifest_sha256,
             manifest_sha256=papers.manifest_sha256,
-            evidence=result.evidence or self._parts.minimum,
+            evidence=self._evidence_of(trip, result),
         )
         await self._watched(trip, self._way.publish(trip, papers))
         await self._finish(trip)
@@ -195,6 +198,11 @@ class Journey:
         if trip.inventory.differs:
             raise TransportError(_what_changed(trip), TransportErrorKind.CHANGED)
         self._ask_gate(trip)
+
+    def _evidence_of(self, trip: Trip, result: VerifyResult) -> EvidenceLevel:
+        """What the whole run stands on: additions lie beside files that an earlier round has proved."""
+        earlier = trip.job.evidence if trip.job.round is Round.ADDITIONS else None
+        return weakest([level for level in (result.evidence, earlier) if level]) or self._parts.minimum
 
     def _refuse_unproven(self, result: VerifyResult) -> None:
         title = self._instrument.destination.title
@@ -246,7 +254,7 @@ class Journey:
         store = self._parts.store
         for debt in await store.debts():
             job = await store.job_of(debt.run_path) if debt.kind is DebtKind.INCOMING else None
-            if job is None or job.equipment_id != self._instrument.id or job.state not in _PUBLISHED:
+            if job is None or job.equipment_id != self._instrument.id or job.state not in _WAS_PUBLISHED:
                 continue
             if await self._tidied(debt.value, Owner(store.store_id, job.id), Pulse()):
                 await store.paid(debt)

@@ -12,7 +12,7 @@ from exlab_sync_tui.engine.audit import Audit
 from exlab_sync_tui.errors import IllegalTransitionError, RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import Round, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, Round, SyncJobState
 from exlab_sync_tui.model.verdict import VerifyResult
 from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
 from exlab_sync_tui.text import count, safe_text, utc
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.model.job import SyncJobRow
-
-_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 
 
 class Orders:
@@ -45,7 +43,7 @@ class Orders:
 
     async def retry(self, job: SyncJobRow, *, who: str) -> None:
         """Queue a failed run afresh; give a verified one a verification pass. Raises ``RefusedError`` for any other."""
-        if job.state in _PUBLISHED:
+        if job.state in PUBLISHED:
             await self._add_pass(job, who)
         elif job.state is SyncJobState.FAILED:
             with suppress(IllegalTransitionError):  # somebody else has done it in this moment

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import FolderOwnedError
-from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.provenance.atomic import LockBusyError, locked, write_atomic
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ def claim_folder(folder: EquipmentFolder, store_id: str, store_file: Path) -> bo
     A store on this PC that no longer exists is succeeded. Raises ``FolderOwnedError`` if another store owns the folder.
     """
     place = folder.root / OWNER_FILE
+    try:
+        with locked(place):
+            return _claim(folder, place, store_id, store_file)
+    except (OSError, LockBusyError):
+        return False
+
+
+def _claim(folder: EquipmentFolder, place: Path, store_id: str, store_file: Path) -> bool:
     mine = {"store_id": store_id, "store": str(store_file.resolve()), "host": socket.gethostname()}
     owner = _read(place)
     if owner == mine:
@@ -36,10 +44,7 @@ def claim_folder(folder: EquipmentFolder, store_id: str, store_file: Path) -> bo
             f" {safe_text(owner.get('host', ''))}; its runs are not taken here. Use that store, or remove {place} once"
             " it is retired."
         )
-    try:
-        write_atomic(place, json.dumps(mine, indent=1).encode() + b"\n")
-    except OSError:
-        return False
+    write_atomic(place, json.dumps(mine, indent=1).encode() + b"\n")
     return True
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic
 from exlab_sync_tui.provenance.creation import read_creation
@@ -16,6 +17,7 @@ from exlab_sync_tui.provenance.overrides import in_force
 from exlab_sync_tui.provenance.receipt import PassRecord, Receipt, render_receipt
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import utc
+from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,18 +91,18 @@ def _creation_of(run: RunFolder) -> Creation | None:
 
 
 def _others(cache: Path) -> tuple[tuple[str, bytes], ...]:
-    """The other files directly in the cache folder; a lock or a temporary file is none.
+    """The other files of the cache folder, at any depth; a lock or a temporary file is none, links are not followed.
 
     They are copied best-effort (``FORMATS.md`` §3): one that another program removes or keeps never stops the run.
     """
     found = []
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for path in sorted(cache.iterdir()):
-            if path.name in _OURS or path.name.startswith(".") or path.name.endswith(".lock"):
+    with suppress(OSError):
+        for entry in walk(cache, keep_cache=True):
+            name = entry.rel.rpartition("/")[2]
+            if entry.kind is not EntryKind.FILE or entry.rel in _OURS or name.startswith(".") or name.endswith(".lock"):
                 continue
             with suppress(OSError):
-                if path.is_file() and not path.is_symlink():
-                    found.append((path.name, path.read_bytes()))
+                found.append((entry.rel, (cache / entry.rel).read_bytes()))
     return tuple(found)
 
 

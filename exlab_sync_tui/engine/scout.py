@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import CreationError, IllegalTransitionError, OrphanRunError
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
-from exlab_sync_tui.model.job import SyncHandleState, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
 from exlab_sync_tui.queue.store import Observation
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tree.snapshot import fingerprint
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 WATCHED_HOLDS = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED, HoldKind.NAMES, HoldKind.SET_UP})
 """Holds on a run that a look at its folder may end."""
-_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 _BATCH = 500
 _REST_PER_LOOK = 50.0
 _LONGEST_REST = 600.0
@@ -63,7 +62,7 @@ class _Case:
 
     @property
     def is_published(self) -> bool:
-        return self.job is not None and self.job.state in _PUBLISHED
+        return self.job is not None and self.job.state in PUBLISHED
 
 
 class Scout:
@@ -155,7 +154,7 @@ class Scout:
 
     async def _changed_among(self, paths: list[str]) -> list[str]:
         jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
-        published = [seen[path] for path, job in jobs.items() if path in seen and job.state in _PUBLISHED]
+        published = [seen[path] for path, job in jobs.items() if path in seen and job.state in PUBLISHED]
         return await asyncio.to_thread(self._changed, published)
 
     def _changed(self, seen: list[Observation]) -> list[str]:

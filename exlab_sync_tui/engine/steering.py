@@ -14,7 +14,7 @@ from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
 from exlab_sync_tui.engine.pause import Pauses
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import SyncHandleState, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.watch.discovery import locate
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _COMPARING_AT_ONCE = 2
-_PUBLISHED = frozenset({SyncJobState.VERIFIED, SyncJobState.CLEANUP_ELIGIBLE})
 _UNDER_WAY = frozenset({SyncJobState.QUEUED, SyncJobState.RUNNING, SyncJobState.AWAITING_VERIFY})
 
 
@@ -128,7 +127,7 @@ class Steering:
         job = await self._job(order.target)
         if again and job.state in _UNDER_WAY:
             return phrases.queued_again(job, await self._waits_for(job))
-        if job.state in _PUBLISHED:
+        if job.state in PUBLISHED:
             async with self._comparing:
                 return phrases.passed(job, await self.retry(job.id, who=order.who))
         job = await self.retry(job.id, who=order.who)

@@ -82,6 +82,10 @@ class Way(Protocol):
         """A probe; ``None`` where nobody can be asked."""
         ...
 
+    def expect(self, destination_id: str) -> None:
+        """Work only on the destination with this identity from now on."""
+        ...
+
     async def look_at_final(self, trip: Trip) -> FinalFolder:
         """What lies at the run's place on the far side."""
         ...

@@ -49,6 +49,10 @@ class SyncHandleState(StrEnum):
     BLOCKED = "blocked"
 
 
+PUBLISHED = frozenset({_S.VERIFIED, _S.CLEANUP_ELIGIBLE})
+"""States of a run that is whole on the destination while its local copy is still here."""
+
+
 @dataclass(frozen=True, slots=True)
 class SyncJobHandle:
     """The answer to an enqueue; a blocked run has an empty ``job_id`` and its hard findings."""

@@ -67,6 +67,7 @@ class FakeTransport:
         self.calls: Counter[str] = Counter()
         self.sent: list[str] = []
         self.before: dict[str, Callable[[], object]] = {}
+        self._expected = ""
         self._faults: dict[str, list[_Fault]] = {}
         self._spoiled: Counter[str] = Counter()
 
@@ -110,11 +111,18 @@ class FakeTransport:
     def _enter(self, method: str) -> None:
         self.calls[method] += 1
         self._meet(method)
+        is_other = self.identity is None or self.identity.id != self._expected
+        if self._expected and is_other and method not in ("probe", "adopt"):
+            raise TransportError(f"{self._title} is another destination now.", TransportErrorKind.WRONG_DESTINATION)
 
     async def probe(self) -> DestinationState:
         """The identity and the free space."""
         self._enter("probe")
         return DestinationState(self.identity, self.free_bytes, None, self.capabilities)
+
+    def expect(self, identity: str) -> None:
+        """From now on refuse to work under another identity."""
+        self._expected = identity
 
     async def adopt(self, identity: Identity) -> Identity:
         """Take on *identity* unless there is one."""

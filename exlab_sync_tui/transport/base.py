@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASSEMBLY",
-    "INCOMING_FOLDER",
     "MARKER_NAME",
     "OWNER_NAME",
     "Capabilities",
@@ -38,9 +37,6 @@ __all__ = [
 
 MARKER_NAME = ".exlab-destination.json"
 """Identity marker at the remote root (``FORMATS.md`` §7)."""
-
-INCOMING_FOLDER = ".exlab-incoming"
-"""Folder beside the final one in which runs are assembled (``FORMATS.md`` §7)."""
 
 ASSEMBLY = "run"
 """Name of the assembled run in its incoming folder: beside the owner file, so one rename publishes the run alone."""
@@ -146,6 +142,10 @@ class Transport(Protocol):
 
     async def probe(self) -> DestinationState:
         """Connect, read the marker and the free space. A root without a marker has no identity, which is no error."""
+        ...
+
+    def expect(self, identity: str) -> None:
+        """From now on work only on the destination with this id; anything else is ``WRONG_DESTINATION``."""
         ...
 
     async def adopt(self, identity: Identity) -> Identity:

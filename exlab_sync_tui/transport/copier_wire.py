@@ -6,10 +6,12 @@ import marshal
 import os
 import struct
 import threading
+import time
 from typing import Any, TypeAlias
 
 HEADER = struct.Struct("<I")
 PROGRESS_STEP = 4 << 20
+PROGRESS_SECONDS = 1.0
 """Bytes after which a child tells how far it is."""
 
 ASK = 1 << 20
@@ -104,6 +106,7 @@ class Flow:
         self._allowed = 0
         self._sent = self._skipped = self._checked = 0
         self._untold = 0
+        self._told_at = time.monotonic()
         self.current = ""
 
     def take(self, wanted: int) -> int:
@@ -126,13 +129,13 @@ class Flow:
         self._answer.release()
 
     def moved(self, sent: int = 0, skipped: int = 0, checked: int = 0) -> None:
-        """Count bytes; the engine hears of them every few MiB and with each answer."""
+        """Count bytes; the engine hears of them every few MiB, every second on a slow link, and with each answer."""
         with self._counting:
             self._sent += sent
             self._skipped += skipped
             self._checked += checked
             self._untold += sent + skipped + checked
-            due = self._untold >= PROGRESS_STEP
+            due = self._untold >= PROGRESS_STEP or time.monotonic() - self._told_at >= PROGRESS_SECONDS
         if due:
             self._pipe.write("at", self.counts(), self.current)
 
@@ -141,4 +144,5 @@ class Flow:
         with self._counting:
             told = (self._sent, self._skipped, self._checked)
             self._sent = self._skipped = self._checked = self._untold = 0
+            self._told_at = time.monotonic()
         return told

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.entry import EntryKind, FileRecord
@@ -14,22 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from exlab_sync_tui.model.entry import Entry
-
-
-class What(StrEnum):
-    """How a file differs from its record."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One data file that is not as recorded. ``rel`` as in ``Entry``."""
-
-    rel: str
-    what: What
 
 
 def record_of(entry: Entry) -> FileRecord:
@@ -47,27 +29,6 @@ def same(record: FileRecord, size: int, mtime_ns: int, inode: int) -> bool:
     return (
         record.size == size and record.mtime_ns == mtime_ns and (record.inode == inode or not inode or not record.inode)
     )
-
-
-def changes(old: Iterable[FileRecord], new: Iterable[Entry]) -> Iterator[Change]:
-    """Merge records with a fresh walk, both in order of path bytes, and yield what differs in that order.
-
-    Only data files count: links, folders, litter and special files of *new* are passed over.
-    """
-    recorded, found = iter(old), (entry for entry in new if entry.is_data)
-    record, entry = next(recorded, None), next(found, None)
-    while record is not None or entry is not None:
-        order = _order(record, entry)
-        if order == 0 and record is not None and entry is not None:
-            if not same(record, entry.size, entry.mtime_ns, entry.inode):
-                yield Change(entry.rel, What.CHANGED)
-            record, entry = next(recorded, None), next(found, None)
-        elif order < 0 and record is not None:
-            yield Change(record.rel, What.GONE)
-            record = next(recorded, None)
-        elif entry is not None:
-            yield Change(entry.rel, What.ADDED)
-            entry = next(found, None)
 
 
 class Fingerprint:
@@ -101,13 +62,3 @@ def fingerprint(entries: Iterable[Entry]) -> str:
     for entry in entries:
         whole.see(entry)
     return whole.value()
-
-
-def _order(record: FileRecord | None, entry: Entry | None) -> int:
-    if record is None:
-        return 1
-    if entry is None:
-        return -1
-    if record.rel == entry.rel:
-        return 0
-    return -1 if os.fsencode(record.rel) < os.fsencode(entry.rel) else 1

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exlab_sync_tui.errors import UnsafePathError
-from exlab_sync_tui.transport import base
 from exlab_sync_tui.tree.paths import (
-    INCOMING_FOLDER,
     checked_rel,
     conflict_name,
     incoming_folder,
@@ -82,7 +80,3 @@ def test_a_revision_is_counted_from_one() -> None:
 def test_a_token_is_eight_letters_and_digits(token: str) -> None:
     with pytest.raises(ValueError, match="8 letters and digits"):
         incoming_folder("Run_1", token)
-
-
-def test_transports_mean_the_same_incoming_folder() -> None:
-    assert INCOMING_FOLDER == base.INCOMING_FOLDER
