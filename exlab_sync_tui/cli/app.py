@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from exlab_sync_tui.cli.errors import Sentences
-from exlab_sync_tui.cli.place import place_options
+from exlab_sync_tui.cli.place import place_of, place_options
 
 _EPILOG = """\
 \b
@@ -68,7 +68,11 @@ class Verbs(Sentences):
 @place_options
 @click.pass_context
 def app(context: click.Context) -> None:
-    """Move finished instrument runs to the NAS, prove every byte, and say so."""
+    """Move finished instrument runs to the NAS, prove every byte, and say so.
+
+    Without a COMMAND the console opens: it hosts the engine, or attaches to the one that runs.
+    """
     if context.invoked_subcommand is None:
-        click.echo("The console is not part of this version yet; these are the verbs.\n")
-        click.echo(context.get_help())
+        from exlab_sync_tui.cli.console import open_console
+
+        context.exit(open_console(place_of(context)))

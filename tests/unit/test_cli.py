@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from exlab_sync_tui.cli import console
 from exlab_sync_tui.cli.app import VERBS, app
 from exlab_sync_tui.cli.errors import Sentences
-from exlab_sync_tui.cli.place import place_options
-from exlab_sync_tui.errors import EngineNeededError, NotFoundError
+from exlab_sync_tui.cli.place import Place, place_options
+from exlab_sync_tui.errors import ConfigError, EngineNeededError, NotFoundError
+from exlab_sync_tui.settings import locations
 from tests.unit.cli_helpers import Shelf, make_shelf
 
 if TYPE_CHECKING:
@@ -45,11 +48,31 @@ def test_the_help_names_every_verb_and_the_exit_codes() -> None:
     assert "11 blocked by the" in done.output
 
 
-def test_without_a_verb_it_says_that_there_is_no_console_yet_and_lists_the_verbs() -> None:
+def test_without_a_verb_and_without_a_terminal_it_offers_what_works_without_one() -> None:
     done = ask()
-    assert done.exit_code == 0
-    assert "The console is not part of this version yet" in done.output
-    assert "status" in done.output
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("exlab-sync: The console needs a terminal")
+    assert "`exlab-sync status`" in done.stderr
+    assert "`exlab-sync run`" in done.stderr
+
+
+def test_without_a_configuration_the_console_offers_one_and_a_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locations, "user_config_path", lambda: tmp_path / "none.yaml")
+    monkeypatch.setattr(locations, "SYSTEM_CONFIG", tmp_path / "neither.yaml")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    with pytest.raises(ConfigError) as refused:
+        console.open_console(Place(environ={}))
+    assert f"There is no configuration; looked for {tmp_path}/none.yaml" in str(refused.value)
+    assert "`exlab-sync init` writes one." in str(refused.value)
+    assert "`exlab-sync demo`" in str(refused.value)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_the_version_is_that_of_the_package() -> None:
