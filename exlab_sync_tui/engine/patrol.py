@@ -65,7 +65,8 @@ class Patrol:
             for scout in self._works.scouts.values():
                 scout.stop()
             for task in tasks:
-                task.cancel()
+                if not task.cancelling():
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _heed_hints(self, monitor: Monitor) -> None:

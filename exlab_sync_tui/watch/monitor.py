@@ -122,8 +122,10 @@ class Monitor:
         try:
             while True:
                 news = asyncio.ensure_future(self._news.wait())
-                await asyncio.wait({news, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
+                try:
+                    await asyncio.wait({news, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    news.cancel()
                 for task in tasks:
                     if task.done():
                         task.result()
@@ -132,18 +134,15 @@ class Monitor:
                 if fresh:
                     yield fresh
         finally:
+            threads = [eye.thread for eye in self._eyes.values() if eye.thread is not None]
+            for eye in self._eyes.values():
+                eye.stop.set()  # before anything is awaited: whoever cancels twice must not leave a thread behind
+            self._eyes = {}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._close()
-
-    async def _close(self) -> None:
-        eyes, self._eyes = list(self._eyes.values()), {}
-        for eye in eyes:
-            eye.stop.set()
-        for eye in eyes:
-            if eye.thread is not None:
-                await asyncio.to_thread(eye.thread.join)
+            for thread in threads:
+                await asyncio.to_thread(thread.join)
 
     async def _keep_aim(self) -> None:
         """Build the watches anew when something else is to be watched, or when they broke."""

@@ -106,6 +106,23 @@ async def test_finished_trees_and_our_own_papers_give_no_hints(tmp_path: Path) -
         assert {name for name in hinted if not name.startswith("probe")} == {"Run_9"}
 
 
+async def test_a_monitor_that_is_cancelled_twice_leaves_no_thread_behind(tmp_path: Path) -> None:
+    monitor = Monitor(SystemClock(), pytest.fail)
+    listener = Listener()
+    task = asyncio.create_task(listener.listen(monitor))
+    monitor.aim("ONE", containers=[str(tmp_path)], runs=[str(tmp_path)])
+    await listener.until(Hint("ONE", str(tmp_path)))
+    threads = monitor_threads()
+    assert threads
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    for thread in threads:
+        await asyncio.to_thread(thread.join, PATIENCE)
+    assert not monitor_threads()
+
+
 async def test_other_aims_replace_the_watches_and_hostile_names_end_nothing(tmp_path: Path) -> None:
     first, second = tmp_path / "Run_1", tmp_path / "Run_2"
     strange = os.fsdecode(bytes(tmp_path) + b"/Run_\xff")
