@@ -85,7 +85,7 @@ class Director:
         if job is None or job.state is not SyncJobState.FAILED:
             return  # somebody has done it already
         if self.retry is None:
-            self._say(f"{run.path.name} can be tried again now: select it and press r.", run)
+            self._say(f"Select {run.path.name} and press r to try again.", run)
             return
         outcome = await self.retry(job.id)
         if not outcome.ok:

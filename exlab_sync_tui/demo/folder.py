@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ for _ in range(100):
 
 @contextmanager
 def sample_folder(*, keep: bool) -> Iterator[Path]:
-    """A new empty folder, which is gone afterwards unless *keep*; a small process removes it if this one is killed."""
+    """A new empty folder, which is gone afterwards unless *keep*: a small process waits for our end and removes it."""
     root = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
     if keep:
         yield root
@@ -36,7 +35,4 @@ def sample_folder(*, keep: bool) -> Iterator[Path]:
     command = [sys.executable, "-I", "-S", "-c", _GUARD, str(root)]
     # A session of its own: a closed terminal or Ctrl-C must not end the guard together with the demo.
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
-        try:
-            yield root
-        finally:
-            shutil.rmtree(root)
+        yield root

@@ -80,14 +80,14 @@ class SampleRun:
 
 @dataclass(frozen=True, slots=True)
 class SampleLab:
-    """The plan of a lab below ``root``: nothing of it need exist yet. ``mbps`` limits each instrument's bandwidth."""
+    """The plan of a lab below ``root``: nothing of it need exist yet. A ``live`` one is there to be watched."""
 
     root: Path
     seed: int
     scale: Scale
     settle_seconds: float
     runs: tuple[SampleRun, ...]
-    mbps: float | None = None
+    live: bool = False
 
     @property
     def nas(self) -> Path:
@@ -107,7 +107,7 @@ class SampleLab:
             reader=str(self.root / "plates"),
             nas=str(self.nas),
             settle_seconds=self.settle_seconds,
-            mbps=self.mbps,
+            live=self.live,
         )
 
     @property
@@ -117,7 +117,7 @@ class SampleLab:
 
 
 def plan_lab(
-    root: Path, *, seed: int = 1, scale: Scale | None = None, settle_seconds: float = 1, mbps: float | None = None
+    root: Path, *, seed: int = 1, scale: Scale | None = None, settle_seconds: float = 1, live: bool = False
 ) -> SampleLab:
     """Decide which runs there will be and what should become of them, without touching the disk."""
     confocal, sequencer = Instrument.CONFOCAL, Instrument.SEQUENCER
@@ -134,7 +134,7 @@ def plan_lab(
         _exlab_run(root, confocal, kelp, 27.7),
         _plain_run(root, 19, 30),
     )
-    return SampleLab(root, seed, scale or Scale(), settle_seconds, runs, mbps)
+    return SampleLab(root, seed, scale or Scale(), settle_seconds, runs, live)
 
 
 def prepare(lab: SampleLab) -> None:

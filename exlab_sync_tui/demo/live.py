@@ -13,10 +13,10 @@ from exlab_sync_tui.demo.clock import QuickClock
 from exlab_sync_tui.demo.director import Director
 from exlab_sync_tui.demo.folder import sample_folder
 from exlab_sync_tui.demo.judge import judge
-from exlab_sync_tui.demo.lab import TINY, Expected, Scale, plan_lab, prepare
+from exlab_sync_tui.demo.lab import TINY, Expected, Scale, plan_lab, prepare, write_run
 from exlab_sync_tui.demo.narrated import Narrated
 from exlab_sync_tui.demo.stage import Stage
-from exlab_sync_tui.demo.story import story
+from exlab_sync_tui.demo.story import already_there, story
 from exlab_sync_tui.demo.verdict import conclude, what_stays
 from exlab_sync_tui.engine.cockpit import Order, Verb
 from exlab_sync_tui.engine.destinations import adopt
@@ -40,15 +40,13 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.clock import Clock
 
 _LIVE = Scale(planes=24, side=512, tiles=1_500, reads=120)
-_MBPS = 12.0
-"""So that the runs of that scale take some seconds each."""
 _SETTLE_SECONDS = 3.0
 _PATIENCE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class LiveLab:
-    """A sample lab in which no run has begun yet, and the clock that everything in it goes by."""
+    """A sample lab whose story has not begun yet, and the clock that everything in it goes by."""
 
     plan: SampleLab
     settings: Settings
@@ -58,10 +56,11 @@ class LiveLab:
     @classmethod
     def make(cls, root: Path, clock: Clock, *, seed: int, tiny: bool = False) -> LiveLab:
         """Plan the lab, make its folders below *root*, and adopt its NAS. In the end each of its runs is safe."""
-        bandwidth = None if tiny else _MBPS
         scale = TINY if tiny else _LIVE
-        plan = plan_lab(root, seed=seed, scale=scale, settle_seconds=_SETTLE_SECONDS, mbps=bandwidth)
+        plan = plan_lab(root, seed=seed, scale=scale, settle_seconds=_SETTLE_SECONDS, live=True)
         prepare(plan)
+        for run in already_there(plan):
+            write_run(plan, run)
         plan = replace(plan, runs=tuple(replace(run, expected=Expected.VERIFIED) for run in plan.runs))
         settings, store_path = Settings.model_validate(plan.config), root / "state" / STORE_NAME
         for item in settings.equipment:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NAS_ROOT = "//nas01/lab"
+_LIVE_MBPS = 12
+_LIVE_RESCAN_SECONDS = 5
 OPERATORS = ("mira", "jonas", "adaeze", "sofia")
 
 
@@ -59,14 +61,14 @@ def readme_fields(rng: random.Random, *, label: str, test: bool) -> bytes:
     return _json(document)
 
 
-def config(*, data: str, reader: str, nas: str, settle_seconds: float, mbps: float | None = None) -> dict[str, object]:
+def config(*, data: str, reader: str, nas: str, settle_seconds: float, live: bool = False) -> dict[str, object]:
     """A config of the three sample instruments, with the keys of ``FORMATS.md`` §9; cleanup is off.
 
-    *mbps* limits the bandwidth of each, in Mbit/s.
+    *live*: transfers take long enough to be watched, and folders are looked at often.
     """
     transport: dict[str, object] = {"type": "mount", "path": nas}
-    if mbps is not None:
-        transport["bandwidth"] = {"upload_mbps": mbps}
+    if live:
+        transport["bandwidth"] = {"upload_mbps": _LIVE_MBPS}
     common = {"nas_root": NAS_ROOT, "settle_seconds": settle_seconds, "transport": transport}
     confocal = {
         "id": "CONFOCAL_01",
@@ -92,7 +94,8 @@ def config(*, data: str, reader: str, nas: str, settle_seconds: float, mbps: flo
         "run_pattern": "*_plate_*",
         "completeness_signal": "quiescence",
     }
-    return {"equipment": [{**instrument, **common} for instrument in (confocal, sequencer, plates)]}
+    equipment = [{**instrument, **common} for instrument in (confocal, sequencer, plates)]
+    return {"equipment": equipment, **({"sync": {"rescan_seconds": _LIVE_RESCAN_SECONDS}} if live else {})}
 
 
 def as_yaml(value: Mapping[str, object]) -> str:

@@ -1,0 +1,192 @@
+"""The live demo as people meet it: on a terminal with keys, as lines, and ended in every way there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DEMO = [sys.executable, "-m", "exlab_sync_tui", "demo"]
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="a terminal that can be read needs tmux")
+
+
+def environ(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str], *, within: float = 60) -> None:
+    """Look again and again: nothing wakes us when another process has changed something."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"within {within:g} s this never came:\n{what()}")
+        time.sleep(0.05)
+
+
+def is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
+
+
+@contextmanager
+def as_lines(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*DEMO, "--headless", "--tiny", *more],
+        env=environ(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"the demo ended without saying {text!r}")
+
+
+def test_as_lines_the_story_is_played_to_its_end_and_the_outcome_is_checked(tmp_path: Path) -> None:
+    with as_lines(tmp_path, "--speed", "20") as process:
+        told, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    moments = (
+        "three instruments write runs",
+        "blocked    CONFOCAL_01 Run_2025-03-03T13-00",
+        "failed     CONFOCAL_01 Run_2025-03-03T16-30",
+        "Somebody switches the NAS off",
+        "away       ",
+        "The NAS is on again",
+        "can be used again",
+        "Somebody filled in its name",
+        "That was the story",
+        "All 10 runs ended as planned: 10 are on the sample NAS and proven file by file.",
+        "The sample lab has been removed again.",
+    )
+    places = [told.find(moment) for moment in moments]
+    assert -1 not in places, told
+    assert places == sorted(places), told
+    assert is_empty(tmp_path)
+
+
+def test_for_programs_every_line_is_json_and_a_lab_that_is_kept_can_be_looked_at(tmp_path: Path) -> None:
+    with as_lines(tmp_path, "--speed", "20", "--json", "--keep") as process:
+        told, _ = process.communicate(timeout=120)
+    last = [json.loads(line) for line in told.splitlines()][-1]
+    assert (process.returncode, last["event"], last["as_planned"]) == (0, "demo", True)
+    assert {run["outcome"] for run in last["runs"]} == {"verified"}
+    (root,) = tmp_path.iterdir()
+    assert last["folder"] == str(root)
+    assert {"config.yaml", "data", "nas", "plates", "state"} <= {path.name for path in root.iterdir()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_whatever_ends_it_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with as_lines(tmp_path) as process:
+        read_until(process, "CONFOCAL_01 Run_2025-03-03T09-12")  # it is being written now
+        assert not is_empty(tmp_path)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == (-number if number is signal.SIGKILL else 128 + number)
+    until(lambda: is_empty(tmp_path), lambda: str(list(tmp_path.rglob("*"))), within=20)
+
+
+def test_without_a_terminal_it_says_how_to_go_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        DEMO, env=environ(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "The console needs a terminal. `exlab-sync demo --headless` tells the same as lines." in done.stderr
+    assert is_empty(tmp_path)
+
+
+@dataclass
+class Tmux:
+    """A terminal of 120 by 36 cells with the demo in it; the shell around it says the exit code and stays."""
+
+    socket: Path
+    environ: dict[str, str]
+
+    def ask(self, *words: str) -> str:
+        command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *words]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False).stdout
+
+    @property
+    def screen(self) -> str:
+        return self.ask("capture-pane", "-p", "-t", "demo")
+
+    def shows(self, *texts: str) -> None:
+        """Wait until one line of the screen has all these texts."""
+        until(
+            lambda: any(all(text in line for text in texts) for line in self.screen.splitlines()),
+            lambda: f"{texts} on:\n{self.screen}",
+        )
+
+    def press(self, *keys: str) -> None:
+        self.ask("send-keys", "-t", "demo", *keys)
+
+    def select(self, name: str) -> None:
+        """Go up and down the list until the cursor is on *name*, whatever moves meanwhile."""
+
+        def is_selected() -> bool:
+            lines = self.screen.splitlines()
+            cursor = next((number for number, line in enumerate(lines) if line.startswith("▸")), None)
+            wanted = next((number for number, line in enumerate(lines) if name in line and line[2:3] == "✗"), None)
+            if cursor is None or wanted is None or cursor == wanted:
+                return cursor is not None and cursor == wanted
+            self.press("Down" if cursor < wanted else "Up")
+            return False
+
+        until(is_selected, lambda: f"{name} was never selected:\n{self.screen}")
+
+
+@contextmanager
+def terminal(tmp_path: Path, *more: str) -> Iterator[tuple[Tmux, Path]]:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    tmux = Tmux(tmp_path / "tmux", environ(folder))
+    command = f"{' '.join([*DEMO, *more])}; echo exit code $?; exec sleep 600"
+    tmux.ask("new-session", "-d", "-s", "demo", "-x", "120", "-y", "36", command)
+    try:
+        yield tmux, folder
+    finally:
+        tmux.ask("kill-server")
+
+
+@needs_tmux
+@pytest.mark.slow
+def test_on_the_console_somebody_retries_the_failed_run_by_key_and_sees_it_become_verified(tmp_path: Path) -> None:
+    run = "Run_2025-03-03T16-30"
+    with terminal(tmp_path, "--speed", "4") as (tmux, folder):
+        tmux.shows("✗ failed", run)
+        assert not is_empty(folder)
+        tmux.shows(f"Select {run} and press r to try again.")
+        tmux.select(run)
+        tmux.press("r")
+        tmux.shows("✓ verified", run, "read back")
+        tmux.shows("All 10 runs are safe on nas01.")
+        tmux.shows("That was the story: every run is on the NAS, and proven.")
+        tmux.press("q")
+        tmux.shows("All 10 runs are safe.")
+        tmux.shows("The sample lab has been removed again.")
+        tmux.shows("exit code 0")
+        assert is_empty(folder)
