@@ -115,7 +115,7 @@ def _put_ways_out(path: str, settings: Settings) -> None:
         verdict = Validator(gate_options(settings)).judge(run, at=SystemClock().now())
     except (ExlabSyncError, OSError):  # it has changed since; the outcome was said
         return
-    put_advice(verdict.blocking)
+    put_advice(verdict.blocking, can_override=run.writes_locally)
 
 
 async def _moving_on(helm: Helm, codes: Sequence[int]) -> Sequence[int]:

@@ -33,6 +33,7 @@ VERBS = {
     "why": "inspect:why",
     "enqueue": "actions:enqueue",
     "check": "gate:check",
+    "override": "override:override",
     "retry": "actions:retry",
     "verify": "actions:verify",
     "pause": "actions:pause",

@@ -25,6 +25,7 @@ from exlab_sync_tui.watch.discovery import locate
 if TYPE_CHECKING:
     from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.finding import Finding
+    from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.settings import Settings
 
 _BLOCKED = 11
@@ -41,31 +42,31 @@ def check(context: click.Context, paths: tuple[str, ...], *, as_json: bool) -> N
     codes, data = set(), []
     for path in paths:
         try:
-            verdict = _judge(path, settings)
+            run, verdict = _judge(path, settings)
         except ExlabSyncError as error:
             say(error)
             codes.add(error.exit_code)
             continue
         codes.add(_BLOCKED if verdict.blocking else 0)
         if as_json:
-            data.append(_as_data(path, verdict))
+            data.append(_as_data(path, run, verdict))
         else:
-            _put_verdict(path, verdict)
+            _put_verdict(path, run, verdict)
     if as_json:
         put_json(list(data))
     context.exit(most_serious(codes))
 
 
-def _judge(path: str, settings: Settings) -> Verdict:
+def _judge(path: str, settings: Settings) -> tuple[RunFolder, Verdict]:
     run = locate(Path(path), equipment_folders(settings))
     try:
-        return Validator(gate_options(settings)).judge(run, at=SystemClock().now())
+        return run, Validator(gate_options(settings)).judge(run, at=SystemClock().now())
     except OSError as error:
         where = safe_text(error.filename or path)
         raise ExlabSyncError(f"{where} cannot be read: {error.strerror}; the gate needs to see every name.") from error
 
 
-def _put_verdict(path: str, verdict: Verdict) -> None:
+def _put_verdict(path: str, run: RunFolder, verdict: Verdict) -> None:
     name, shown = safe_text(path), look()
     findings = count(len(verdict.findings), "finding")
     if verdict.blocking:
@@ -74,17 +75,17 @@ def _put_verdict(path: str, verdict: Verdict) -> None:
         put(f"{marked(WAIT, 'may leave', shown)}  {name}: {findings}, none of them blocking")
     else:
         put(f"{marked(GOOD, 'may leave', shown)}  {name}: the gate has nothing against it")
-    put_findings(verdict.findings)
+    put_findings(verdict.findings, can_override=run.writes_locally)
 
 
-def _as_data(path: str, verdict: Verdict) -> dict[str, object]:
+def _as_data(path: str, run: RunFolder, verdict: Verdict) -> dict[str, object]:
     return {
         "run": path,
         "blocked": bool(verdict.blocking),
-        "findings": [finding_data(finding) for finding in verdict.findings],
+        "findings": [finding_data(finding, run) for finding in verdict.findings],
     }
 
 
-def finding_data(finding: Finding) -> dict[str, object]:
+def finding_data(finding: Finding, run: RunFolder) -> dict[str, object]:
     """A finding with what to do about it, for programs."""
-    return {**asdict(finding), "blocks": finding.blocks, "advice": advice(finding)}
+    return {**asdict(finding), "blocks": finding.blocks, "advice": advice(finding, can_override=run.writes_locally)}

@@ -55,7 +55,7 @@ _MANY = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Works:
-    """A wired engine: the parts that lanes share, and one of each per instrument."""
+    """A wired engine: the parts that lanes share, one of each per instrument, and who may override."""
 
     parts: Parts
     instruments: dict[str, Instrument]
@@ -66,6 +66,7 @@ class Works:
     chronicle: Chronicle
     orders: Orders
     transports: tuple[Transport, ...]
+    allowlist: tuple[str, ...] = ()
 
     def wake(self, equipment_id: str) -> None:
         """There may be something to do for this instrument."""
@@ -165,6 +166,7 @@ class _Wiring:
                 parts, instruments, timedelta(hours=settings.verify.audit_interval_hours), self._plan.remote_stat
             ),
             transports=tuple(self._transports.values()),
+            allowlist=settings.operators.allowlist,
         )
 
     def _lane(self, one: Instrument, intake: Intake, bookkeeper: Bookkeeper, slots: asyncio.Semaphore) -> Lane:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Verb(StrEnum):
-    """What may be ordered. ``target`` of the order is a job id, an equipment id or a path."""
+    """What may be ordered. ``target`` of the order is a job id, an equipment id, a path or a wish of ``permits.py``."""
 
     ENQUEUE = "enqueue"
     RETRY = "retry"
@@ -27,6 +27,8 @@ class Verb(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RESCAN = "rescan"
+    OVERRIDE = "override"
+    REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True)

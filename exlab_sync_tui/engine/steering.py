@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from exlab_sync_tui.engine import phrases
 from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
 from exlab_sync_tui.engine.pause import Pauses
+from exlab_sync_tui.engine.permits import Permits
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
@@ -40,6 +41,7 @@ class Steering:
         self.pauses = Pauses(works.parts, works.lanes)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._comparing = asyncio.Semaphore(_COMPARING_AT_ONCE)
+        permits = Permits(works)
         self._verbs: dict[Verb, Callable[[Order, bool], Awaitable[Outcome]]] = {
             Verb.ENQUEUE: self._enqueue,
             Verb.RETRY: self._retry,
@@ -47,6 +49,8 @@ class Steering:
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.RESCAN: self._rescan,
+            Verb.OVERRIDE: permits.add,
+            Verb.REVOKE: permits.revoke,
         }
 
     async def enqueue(self, run_path: Path, *, who: str) -> SyncJobHandle:

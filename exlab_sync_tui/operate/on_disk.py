@@ -57,4 +57,4 @@ def _objection(run: RunFolder, settings: Settings, now: datetime) -> str:
     first = verdict.blocking[0]
     more = f" (and {count(len(verdict.blocking) - 1, 'more finding')})" if len(verdict.blocking) > 1 else ""
     where = "" if first.offending_path == "." else f" at {safe_text(first.offending_path)}"
-    return f"{first.rule.value}{where}: {first.rule_detail}{more}. {advice(first)}"
+    return f"{first.rule.value}{where}: {first.rule_detail}{more}. {advice(first, can_override=run.writes_locally)}"
