@@ -23,28 +23,28 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 5 something waits and is tr
 """
 
 VERBS = {
-    "demo": "demo:demo",
-    "init": "config:init",
-    "destination": "destination:destination",
-    "run": "run:run",
-    "status": "overview:status",
-    "list": "overview:list_runs",
-    "show": "inspect:show",
-    "why": "inspect:why",
-    "enqueue": "actions:enqueue",
-    "check": "gate:check",
-    "override": "override:override",
-    "retry": "actions:retry",
-    "verify": "actions:verify",
-    "pause": "actions:pause",
-    "resume": "actions:resume",
-    "config": "config:config",
+    "demo": ("demo:demo", "try everything on a sample lab; nothing of yours is touched"),
+    "init": ("config:init", "write a configuration to fill in, every key explained"),
+    "config": ("config:config", "is it right, what is in force, where is it?"),
+    "destination": ("destination:destination", "adopt the right NAS folder; see how each one is"),
+    "run": ("run:run", "watch and send without a console; --once for CI"),
+    "status": ("overview:status", "is my data safe?"),
+    "list": ("overview:list_runs", "which runs are known, and how is each?"),
+    "show": ("inspect:show", "everything that is known of one run"),
+    "why": ("inspect:why", "why is this run not safe yet, and what happens next?"),
+    "enqueue": ("actions:enqueue", "queue runs now, whatever their finished-signal says"),
+    "retry": ("actions:retry", "queue failed runs again"),
+    "verify": ("actions:verify", "compare both sides now, byte by byte"),
+    "pause": ("actions:pause", "let nothing of an instrument be sent for now"),
+    "resume": ("actions:resume", "let a paused instrument go on"),
+    "check": ("gate:check", "what does the gate object to?"),
+    "override": ("override:override", "let it pass, by name and with a reason; see who did"),
 }
-"""Module and name of each verb, in the order in which somebody needs them."""
+"""Module and name of each verb, and what it is for; in the order of a day's work."""
 
 
 class Verbs(Sentences):
-    """The verbs; looking one up imports its module, so that ``status`` does not pay for the engine."""
+    """The verbs; looking one up imports its module, so that ``status`` and ``--help`` do not pay for the engine."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Their names."""
@@ -52,11 +52,16 @@ class Verbs(Sentences):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
         """The verb, or nothing."""
-        module, _, name = VERBS.get(cmd_name, "").partition(":")
-        if not module:
+        if cmd_name not in VERBS:
             return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
         verb: click.Command = getattr(import_module(f"exlab_sync_tui.cli.{module}"), name)
         return verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Every verb with what it is for."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, purpose) for verb, (_, purpose) in VERBS.items()])
 
 
 @click.group(

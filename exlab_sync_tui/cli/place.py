@@ -58,14 +58,12 @@ class Place:
 
 def place_options(command: _Command) -> _Command:
     """Add ``--config``, ``--state``, ``--operator`` and ``--debug``; they may stand before or behind the verb."""
-    return place_options_but_state(_STATE(command))
+    return _with_options(command, _CONFIG, _STATE, *_OTHERS)
 
 
 def place_options_but_state(command: _Command) -> _Command:
     """The same without ``--state``, for a verb that gives that word a meaning of its own."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _CONFIG, *_OTHERS)
 
 
 def remember_state(context: click.Context, folder: Path) -> None:
@@ -92,6 +90,12 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
         context.meta[_KEY + parameter.name] = value
 
 
+def _with_options(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 _PATH = click.Path(path_type=Path)
 _STATE = click.option(
     "--state",
@@ -101,10 +105,10 @@ _STATE = click.option(
     callback=_remember,
     help="The folder of the job store and the log.",
 )
-_OPTIONS = (
-    click.option(
-        "--config", type=_PATH, metavar="FILE", expose_value=False, callback=_remember, help="The configuration to use."
-    ),
+_CONFIG = click.option(
+    "--config", type=_PATH, metavar="FILE", expose_value=False, callback=_remember, help="The configuration to use."
+)
+_OTHERS = (
     click.option(
         "--operator",
         metavar="NAME",

@@ -131,7 +131,7 @@ class AssembledWay:
         place = f"{self._transport.title}/{trip.job.nas_path}"
         if final.what is Final.ABSENT:
             return TransportError(
-                f"{place} is gone although it was published; nothing was sent. If that was on purpose, forget the run.",
+                f"{place} is gone although it was published; nothing was sent. Put it back there, then retry the run.",
                 TransportErrorKind.CONFLICT,
             )
         what = (
