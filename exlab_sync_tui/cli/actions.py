@@ -90,7 +90,11 @@ def pause(context: click.Context, instruments: tuple[str, ...]) -> None:
 @click.pass_context
 def resume(context: click.Context, instruments: tuple[str, ...]) -> None:
     """Let a paused instrument go on."""
-    steer(context, lambda helm: each(instruments, lambda name: _steer(helm, Verb.RESUME, name)))
+
+    async def work(helm: Helm) -> Sequence[int]:
+        return await _moving_on(helm, await each(instruments, lambda name: _steer(helm, Verb.RESUME, name)))
+
+    steer(context, work)
 
 
 async def _steer(helm: Helm, verb: Verb, target: str) -> int:

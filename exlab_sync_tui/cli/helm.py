@@ -19,6 +19,7 @@ from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.headless.logs import logging_to
 from exlab_sync_tui.headless.words import BAD, GOOD, NOTE, WAIT
 from exlab_sync_tui.operate.glance import BLOCKED, DONE, MISMATCH, WAITING, most_serious
+from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -54,9 +55,9 @@ class Helm:
         """Give an order and print what became of it."""
         outcome = await self.cockpit.order(Order(verb, target, self.who))
         if outcome.exit_code in _ANSWERS:
-            put(f"{marked(_mood(verb, outcome), '', look())}{outcome.sentence}")
+            put(f"{marked(_mood(verb, outcome), '', look())}{safe_text(outcome.sentence)}")
         else:
-            click.echo(f"exlab-sync: {outcome.sentence}", err=True)
+            click.echo(f"exlab-sync: {safe_text(outcome.sentence)}", err=True)
         return outcome
 
 

@@ -74,7 +74,10 @@ def add(context: click.Context, run: str, rule: str, *, reason: str, expires: da
 
     async def step(helm: Helm, name: str) -> int:
         wish = Permit(await _path(helm.store, name), rule, reason, expires)
-        return (await helm.order(Verb.OVERRIDE, wish.as_target())).exit_code
+        outcome = await helm.order(Verb.OVERRIDE, wish.as_target())
+        if outcome.ok and helm.alone:
+            put("No engine is running; the next `exlab-sync run` looks at it again.")
+        return outcome.exit_code
 
     steer(context, lambda helm: each([run], lambda name: step(helm, name)))
 

@@ -21,7 +21,7 @@ def find_run(run_path: str, instrument: Instrument) -> RunFolder:
         return locate(Path(run_path), [instrument.folder])
     except NotFoundError as error:
         raise TransportError(
-            f"The run folder {safe_text(run_path)} is gone from this PC, so it cannot be sent; put it back, then retry it.",
+            f"The run folder {safe_text(run_path)} is gone from this PC; put it back there, then retry the run.",
             TransportErrorKind.LOCAL_FILE_VANISHED,
         ) from error
 

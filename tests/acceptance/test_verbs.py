@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.acceptance.bench_lab import SENTINEL, Lab, write_run
+from tests.acceptance.bench_lab import SENTINEL, Lab, adopt, instrument, write_exlab_run, write_run
 from tests.checker_store import check_store
 
 if TYPE_CHECKING:
@@ -101,6 +101,29 @@ def test_what_the_engine_refuses_reaches_the_script_as_a_sentence_and_a_code(tmp
         second = lab.run("run")
         assert second.returncode == 5
         assert re.search(r"Another engine \(process \d+\) already drives .*`exlab-sync status` shows", second.stderr)
+
+
+def test_a_blocked_run_is_let_through_by_name_and_goes_by_itself(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.nas.mkdir()
+    adopt(lab.nas)
+    blocked = write_exlab_run(lab.local, "Run_1", small=1)
+    (blocked / "what?.raw").write_text("as the vendor names it")
+    lab.configure(instrument("EXLAB_01", lab.local, lab.nas, layout="exlab"), rescan_seconds=1)
+    with engine(lab) as running:
+        wait_for(running, "hold_set", blocked)
+        added = lab.run(
+            *("override", "add", "Run_1", "illegal_filesystem_character", "--reason", "vendor", "--operator", "mira")
+        )
+        assert (added.returncode, added.stderr) == (0, "")
+        assert added.stdout == (
+            "· illegal_filesystem_character may pass in Run_1. The gate keeps nothing of it here.\n"
+        )
+        wait_for(running, "operator", blocked)
+        wait_for(running, "run_verified", blocked)
+    receipt = json.loads((lab.nas / "EXLAB_01/Kelp/Runs/Run_1/.exlab-wizard/receipt.json").read_text())
+    (override,) = receipt["overrides"]
+    assert (override["operator"], override["reason"]) == ("mira", "vendor")
 
 
 def test_verbs_of_two_scripts_at_once_all_get_their_answer(tmp_path: Path) -> None:
