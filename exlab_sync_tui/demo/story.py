@@ -61,7 +61,7 @@ class Cue(Enum):
 class Scene:
     """One thing that happens ``at`` so many seconds after the beginning, and not before its ``cue``.
 
-    ``share`` belongs to ``WRITE``. ``words`` are told to whoever watches.
+    ``share`` belongs to ``WRITE``. ``words`` are told to whoever watches; they fit into the event log at 80 columns.
     """
 
     at: float
@@ -99,19 +99,11 @@ def _instruments_at_work(lab: SampleLab) -> Iterator[Scene]:
 def _mishaps(lab: SampleLab) -> Iterator[Scene]:
     unnamed = next(run for run in lab.runs if run.trait is Trait.BROKEN_NAME)
     refused = next(run for run in lab.runs if run.trait is Trait.OCCUPIED)
-    yield Scene(
-        1, Deed.REST, words="A made-up lab: three instruments write runs, and finished ones go to a sample NAS."
-    )
-    yield Scene(42.25, Deed.SWITCH_OFF, words="Somebody switches the NAS off for a while. Nobody has to do anything.")
+    yield Scene(1, Deed.REST, words="A made-up lab at work. Lean back; one run needs you.")
+    yield Scene(42.25, Deed.SWITCH_OFF, words="Somebody switches the NAS off. Runs simply wait.")
     yield Scene(67, Deed.SWITCH_ON, cue=Cue.AWAY, words="The NAS is on again; the next look will find it.")
-    yield Scene(76, Deed.CLEAR, refused, cue=Cue.FAILED, words="Somebody moved away what lay in its place on the NAS.")
+    yield Scene(76, Deed.CLEAR, refused, cue=Cue.FAILED, words=f"Somebody cleared the place of {refused.path.name}.")
     yield Scene(79, Deed.RETRY, refused, cue=Cue.BACK)
-    yield Scene(
-        84,
-        Deed.REPAIR,
-        unnamed,
-        cue=Cue.BLOCKED,
-        words="Somebody filled in its name: <sample> is S12 now.",
-    )
+    yield Scene(84, Deed.REPAIR, unnamed, cue=Cue.BLOCKED, words=f"Somebody repaired the names in {unnamed.path.name}.")
     yield Scene(106, Deed.RETRY, refused)  # once more, because much has scrolled by since
-    yield Scene(107, Deed.REST, cue=Cue.ALL_SAFE, words="That was the story: every run is on the NAS, and proven.")
+    yield Scene(107, Deed.REST, cue=Cue.ALL_SAFE, words="That was the story: every run is safe on the NAS.")

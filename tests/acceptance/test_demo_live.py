@@ -70,14 +70,14 @@ def test_as_lines_the_story_is_played_to_its_end_and_the_outcome_is_checked(tmp_
         told, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     moments = (
-        "three instruments write runs",
+        "A made-up lab at work",
         "blocked    CONFOCAL_01 Run_2025-03-03T13-00",
         "failed     CONFOCAL_01 Run_2025-03-03T16-30",
         "Somebody switches the NAS off",
         "away       ",
         "The NAS is on again",
         "can be used again",
-        "Somebody filled in its name",
+        "Somebody repaired the names in Run_2025-03-03T13-00.",
         "That was the story",
         "All 10 runs ended as planned: 10 are on the sample NAS and proven file by file.",
         "The sample lab has been removed again.",
@@ -184,7 +184,7 @@ def test_on_the_console_somebody_retries_the_failed_run_by_key_and_sees_it_becom
         tmux.press("r")
         tmux.shows("✓ verified", run, "read back")
         tmux.shows("All 10 runs are safe on nas01.")
-        tmux.shows("That was the story: every run is on the NAS, and proven.")
+        tmux.shows("That was the story: every run is safe on the NAS.")
         tmux.press("q")
         tmux.shows("All 10 runs are safe.")
         tmux.shows("The sample lab has been removed again.")

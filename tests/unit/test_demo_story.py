@@ -14,6 +14,7 @@ from exlab_sync_tui.demo.clock import QuickClock
 from exlab_sync_tui.demo.director import Director
 from exlab_sync_tui.demo.folder import sample_folder
 from exlab_sync_tui.demo.lab import SIGNALS, TINY, SampleLab, SampleRun, Trait, plan_lab, prepare, run_files, write_run
+from exlab_sync_tui.demo.live import run_on_console
 from exlab_sync_tui.demo.narrated import Narrated
 from exlab_sync_tui.demo.stage import Stage
 from exlab_sync_tui.demo.story import Cue, Deed, Scene, already_there, story
@@ -27,8 +28,12 @@ from exlab_sync_tui.testing import ManualClock
 from tests.tui.lab import FakeCockpit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
+
+    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.settings import Settings
 
 S = SyncJobState
 AWAY = Hold(HoldScope.DESTINATION, "mount:/nas", HoldKind.AWAY, "It is away.", ManualClock().now())
@@ -95,6 +100,12 @@ class TestTheScript:
             (Deed.REPAIR, Cue.BLOCKED),
             (Deed.RETRY, None),
         ]
+
+    def test_what_is_told_fits_into_the_event_log_at_eighty_columns_and_names_its_run(self, lab: SampleLab) -> None:
+        for scene in story(lab):
+            assert len(scene.words) <= 54
+            if scene.words and scene.run:
+                assert scene.run.path.name in scene.words
 
 
 class TestTheStage:
@@ -289,7 +300,7 @@ class TestTheDirector:
             if run is not refused:
                 await play.job(run, *VERIFIED)
         await play.until(task.done)
-        assert play.told[-1][1] == "That was the story: every run is on the NAS, and proven."
+        assert play.told[-1][1] == "That was the story: every run is safe on the NAS."
         for run in lab.runs:
             wanted = {rel.replace("<sample>", "S12"): text for rel, text in run_files(lab, run)}
             assert files_below(run.path) == wanted
@@ -334,6 +345,36 @@ async def test_a_quick_clock_begins_now_and_goes_faster() -> None:
     assert sleeper.done()
     assert quick.monotonic() == pytest.approx(60.4)
     assert (quick.now() - begun).total_seconds() == pytest.approx(60.4)
+
+
+def test_a_console_that_breaks_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen: list[str] = []
+
+    def breaks(
+        opening: Callable[[], Awaitable[Cockpit]],
+        settings: Settings,
+        *,
+        beside: Sequence[Callable[[Cockpit], Coroutine[None, None, object]]],
+        clock: Clock,
+    ) -> int:
+        async def show() -> None:
+            cockpit = await opening()
+            story_of_it = [asyncio.ensure_future(work(cockpit)) for work in beside]
+            while not seen:
+                seen.extend(hold.sentence for hold in await cockpit.store.holds())
+                await clock.sleep(0.5)
+            for task in story_of_it:
+                task.cancel()
+            await cockpit.stop()
+
+        asyncio.run(show())
+        raise LookupError(f"{len(settings.equipment)} instruments")
+
+    with pytest.raises(LookupError, match="3 instruments"):
+        run_on_console(breaks, speed=20, tiny=True)
+    assert seen
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_sample_folder_is_gone_after_an_error_and_stays_if_it_is_kept(
