@@ -183,6 +183,7 @@ class _Wiring:
             bookkeeper=bookkeeper,
             slots=slots,
             shortest_rest=self._plan.poll_interval,
+            sends=self._plan.enabled,
         )
 
     def _breaker(self, destination: Destination) -> Breaker:
@@ -227,7 +228,7 @@ class _Wiring:
             self._transports[item.id] = transport
             root = str(getattr(block, "path", item.nas_root))
             return Destination(
-                f"given:{transport.title}", transport.title, root, item.id, injected, rate, self._off(), transport
+                f"given:{transport.title}", transport.title, root, item.id, injected, rate, transport=transport
             )
         if block.type == "mount":
             return self._mounted(item, block.path, injected, rate)
@@ -242,7 +243,7 @@ class _Wiring:
         root = str(getattr(block, "remote_path", None) or getattr(block, "rclone_remote_path", ""))
         where = getattr(block, "ssh_target", None) or getattr(block, "rclone_remote", "")
         title = f"{where}:{root}"
-        return Destination(f"{block.type}:{title}", title, root, item.id, injected, rate, self._off() or unready)
+        return Destination(f"{block.type}:{title}", title, root, item.id, injected, rate, unready)
 
     def _mounted(self, item: Equipment, path: Path, injected: Injected, rate: RateSource) -> Destination:
         key = f"mount:{path}"
@@ -250,10 +251,7 @@ class _Wiring:
         limiter = Limiter(rate if capped else None, self._plan.clock)
         transport = MountTransport(MountOptions(path=path, lease_fd=self._lease_fd), limiter)
         self._transports[item.id] = transport
-        return Destination(key, transport.title, str(path), item.id, injected, rate, self._off(), transport)
-
-    def _off(self) -> str:
-        return "" if self._plan.enabled else "Sending is switched off (sync.enabled: false); runs are watched and wait."
+        return Destination(key, transport.title, str(path), item.id, injected, rate, transport=transport)
 
     async def _go_on(self, destination: str) -> None:
         """A destination works again: runs that it had refused queue by themselves (``FORMATS.md`` §6, ``auth``)."""

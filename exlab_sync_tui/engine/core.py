@@ -151,7 +151,8 @@ class Engine:
             if not await self._may_run(instrument):
                 works.lanes.pop(instrument.id, None)
                 continue
-            await self.steering.pauses.take_up(instrument.id)
+            if self.blueprint.enabled:  # else the hold that says so stands before any pause
+                await self.steering.pauses.take_up(instrument.id)
             if lanes:
                 lane = works.lanes[instrument.id]
                 lane.wake()
@@ -179,11 +180,20 @@ class Engine:
             await holds.lay(
                 HoldScope.EQUIPMENT,
                 instrument.id,
-                HoldKind.SET_UP if self.blueprint.enabled else HoldKind.DISABLED,
+                HoldKind.SET_UP,
                 instrument.destination.unready,
                 equipment_id=instrument.id,
             )
             return False
+        if not self.blueprint.enabled:
+            await holds.lay(
+                HoldScope.EQUIPMENT,
+                instrument.id,
+                HoldKind.DISABLED,
+                "Sending is switched off (sync.enabled: false); runs are watched, queued and wait.",
+                equipment_id=instrument.id,
+            )
+            return True
         hold = await self.works.parts.store.hold(HoldScope.EQUIPMENT, instrument.id)
         if hold is not None and hold.kind is not HoldKind.PAUSED:
             await holds.lift(HoldScope.EQUIPMENT, instrument.id)

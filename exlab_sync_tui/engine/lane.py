@@ -48,6 +48,7 @@ class Lane:
         bookkeeper: Bookkeeper,
         slots: asyncio.Semaphore,
         shortest_rest: float,
+        sends: bool = True,
     ) -> None:
         self._parts = parts
         self._instrument = instrument
@@ -57,6 +58,7 @@ class Lane:
         self._bookkeeper = bookkeeper
         self._slots = slots
         self._shortest_rest = shortest_rest
+        self._sends = sends
         self._queued = JobFilter(frozenset({SyncJobState.QUEUED}), instrument.id)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -82,8 +84,8 @@ class Lane:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the lane stands still because somebody wants it to."""
-        return self._is_paused
+        """Whether the lane stands still because somebody wants it to, or the configuration does."""
+        return self._is_paused or not self._sends
 
     def wake(self) -> None:
         """There may be something to do."""

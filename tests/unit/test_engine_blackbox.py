@@ -15,6 +15,7 @@ import pytest
 
 from exlab_sync_tui import CreationWriter, NASSyncClient, TransportErrorKind, TransportResult, Validator
 from exlab_sync_tui.errors import NotFoundError, OrphanRunError, RefusedError, UnknownEquipmentError
+from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Bench:
             self.script.pop(0)
         return ""
 
-    def client(self, **bandwidth: object) -> NASSyncClient:
+    def client(self, *, enabled: bool = True, **bandwidth: object) -> NASSyncClient:
         async def push(local: Path, *, bwlimit_kibps: int | None) -> TransportResult:
             self.pushes.append(local)
             self.limits.append(bwlimit_kibps)
@@ -114,7 +115,7 @@ class Bench:
             },
         }
         return NASSyncClient(
-            config={"equipment": [instrument]},
+            config={"equipment": [instrument], "sync": {"enabled": enabled}},
             queue_db=self.root / "state" / "queue.db",
             validator=Validator(),
             cache_creation=CreationWriter(),
@@ -358,3 +359,21 @@ async def test_the_limit_is_handed_to_the_callable(bench: Bench) -> None:
         await client.enqueue(bench.run)
         await client.drain()
     assert bench.limits == [1_024]
+
+
+async def test_switched_off_it_watches_and_queues_and_sends_nothing(bench: Bench) -> None:
+    (bench.run / "done.flag").touch()
+    async with bench.client(enabled=False) as client:
+        await client.scan()
+        await bench.clock.advance(31)
+        await client.scan()
+        await client.drain()
+        assert await client.status(bench.run) == "queued"
+        assert not bench.pushes
+        hold = await client.store.hold(HoldScope.EQUIPMENT, "SPEC_02")
+        assert hold is not None
+        assert "sync.enabled" in hold.sentence
+    async with bench.client() as client:
+        await client.drain()
+        assert await client.status(bench.run) == "verified"
+        assert await client.store.hold(HoldScope.EQUIPMENT, "SPEC_02") is None
