@@ -16,12 +16,14 @@ from exlab_sync_tui.tui.bridge import Bridge
 from exlab_sync_tui.tui.commands import COMMANDS, bindings, unknown_ids
 from exlab_sync_tui.tui.screens.help import HelpScreen
 from exlab_sync_tui.tui.screens.main import MainScreen
+from exlab_sync_tui.tui.terminal import outliving
 from exlab_sync_tui.tui.themes import OURS, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.binding import BindingType
+    from textual.driver import Driver
     from textual.message import Message
     from textual.screen import Screen
 
@@ -51,6 +53,10 @@ class ConsoleApp(App[int]):
             self.register_theme(theme)
         self.theme = chosen(options.theme, self.available_themes, os.environ)
         self.set_keymap(options.keymap)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver for this terminal, made to outlive it."""
+        return outliving(super().get_driver_class())
 
     def on_mount(self) -> None:
         self.set_class(self._options.ascii, "-ascii")

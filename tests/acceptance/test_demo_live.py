@@ -190,3 +190,13 @@ def test_on_the_console_somebody_retries_the_failed_run_by_key_and_sees_it_becom
         tmux.shows("The sample lab has been removed again.")
         tmux.shows("exit code 0")
         assert is_empty(folder)
+
+
+@needs_tmux
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+    with terminal(tmp_path, "--speed", "4") as (tmux, folder):
+        tmux.shows("acquiring")
+        assert not is_empty(folder)
+        tmux.ask("kill-server")
+        until(lambda: is_empty(folder), lambda: f"left behind: {list(folder.iterdir())}", within=30)
