@@ -34,14 +34,28 @@ class Client(AttendedClient, Protocol):
 
 
 async def run_service(
-    client: Client, reporter: Reporter, bar: Bar, clock: Clock, *, notifier: ServiceNotifier | None = None
+    client: Client,
+    reporter: Reporter,
+    bar: Bar,
+    clock: Clock,
+    *,
+    opening: str = "",
+    notifier: ServiceNotifier | None = None,
 ) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; 0 when it was told to stop, because that is what a service is for.
+
+    *opening* is a line of text that is written once the engine has started.
 
     Raises ``EngineRunningError``, which names the process that holds the lock, ``StateFolderError``, ``StoreError``.
     """
     heard = notifier or ServiceNotifier.of()
-    ended = await until_signal(attended(client, reporter, bar, lambda: keep_running(client, clock, heard)))
+
+    async def work() -> None:
+        if opening:
+            reporter.write(opening)
+        await keep_running(client, clock, heard)
+
+    ended = await until_signal(attended(client, reporter, bar, work))
     if isinstance(ended, signal.Signals):
         reporter.write(f"Stopped by {ended.name}; every run keeps its place and goes on at the next start.")
     return _DONE

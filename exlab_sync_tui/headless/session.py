@@ -70,8 +70,8 @@ class Session:
     async def _serve(self) -> None:
         watched = count(len(self.settings.equipment), "instrument")
         often = duration(self.settings.sync.rescan_seconds)
-        self.reporter.write(f"Watching {watched}, at least every {often}; Ctrl-C or SIGTERM stops.")
-        await run_service(self._client(), self.reporter, self.bar, SystemClock())
+        opening = f"Watching {watched}, at least every {often}; Ctrl-C or SIGTERM stops."
+        await run_service(self._client(), self.reporter, self.bar, SystemClock(), opening=opening)
 
     async def _until_signal(self) -> Glance | signal.Signals:
         return await until_signal(self._work_once())

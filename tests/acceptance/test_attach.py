@@ -224,9 +224,9 @@ async def test_orders_survive_kills_of_the_engine_and_a_second_engine_is_refused
 @pytest.mark.slow
 async def test_a_killed_engine_is_noticed_is_not_taken_over_and_goes_on_when_started_again(tmp_path: Path) -> None:
     lab = Lab(tmp_path).prepare()
-    run = write_run(lab.local / "Run_A", small=200, large_mib=300)
     async with engine(lab) as first, view_of(lab) as view, view_of(lab) as other:
         await alive(view)
+        run = write_run(lab.local / "Run_A", small=200, large_mib=300)
         assert await opened_beside(lab) == "Attached"
         await view.order(Verb.ENQUEUE, run)
         await until(lambda: EventKind.RUN_STARTED in view.kinds(run), "the run is started")
