@@ -140,8 +140,8 @@ class AssembledWay:
             else "something that this run did not put there"
         )
         return TransportError(
-            f"{place} already holds {what}; nothing was sent and nothing there was touched. Move it away on the NAS,"
-            " then retry.",
+            f"The NAS already has {what} in its place; nothing was sent and nothing there was touched. Move {place}"
+            " away, then retry.",
             TransportErrorKind.CONFLICT,
         )
 

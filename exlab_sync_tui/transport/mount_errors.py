@@ -115,14 +115,14 @@ def far_error(
 
 def away(title: str, why: str) -> TransportError:
     """The destination does not answer."""
-    return TransportError(f"{title} does not answer ({why}); the runs wait and go on when it is back.", _Kind.NETWORK)
+    said = f"The NAS does not answer ({why}): {title}; the runs wait and go on when it is back."
+    return TransportError(said, _Kind.NETWORK)
 
 
 def taken(place: str) -> TransportError:
     """Something that is not ours has the name."""
     return TransportError(
-        f"{place} already exists; nothing there was touched. Move it away on the NAS, or let the run be published"
-        " beside it.",
+        f"The NAS already has something in its place; nothing there was touched. Move {place} away, then retry.",
         _Kind.CONFLICT,
     )
 

@@ -35,7 +35,7 @@ def os_error(number: int) -> OSError:
         (errno.ENOTCONN, Kind.NETWORK, "does not answer"),
         (errno.ETIMEDOUT, Kind.NETWORK, "does not answer"),
         (errno.EHOSTDOWN, Kind.NETWORK, "does not answer"),
-        (errno.EEXIST, Kind.CONFLICT, "already exists"),
+        (errno.EEXIST, Kind.CONFLICT, "already has something"),
         (errno.ELOOP, Kind.CONFLICT, "link"),
         (errno.ENOENT, Kind.UNKNOWN, "not there any more"),
         (errno.EMFILE, Kind.UNKNOWN, "cannot be used"),
@@ -78,7 +78,7 @@ def test_a_local_file_that_cannot_be_read(number: int, kind: Kind) -> None:
         ((Side.FAR, "a", errno.EINVAL, ""), Kind.UNKNOWN, "/mnt/nas/in/run/a cannot"),
         ((Side.NAME, "a", errno.EINVAL, ""), Kind.NAMES, "cannot take the name in/run/a"),
         ((Side.FOLDER, "d/a", errno.ENOTDIR, ""), Kind.CONFLICT, "/mnt/nas/in/run/d/a"),
-        ((Side.FAR, "", errno.ESTALE, ""), Kind.NETWORK, "/mnt/nas does not answer"),
+        ((Side.FAR, "", errno.ESTALE, ""), Kind.NETWORK, "does not answer"),
     ],
 )
 def test_what_a_child_tells_becomes_a_sentence(told: Told, kind: Kind, place: str) -> None:
