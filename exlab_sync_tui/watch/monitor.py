@@ -184,7 +184,7 @@ class Monitor:
         self._limited.pop(recursive, None)
         if eye.failure:
             self._failed(eye)
-        elif recursive:  # what changed between the look that opened a run and its first watch has been missed
+        else:  # what changed between the look that found a folder and its first watch has been missed
             known = old.owners if old is not None else {}
             self._note({Hint(owner, path) for path, owner in owners.items() if path not in known})
 

@@ -44,7 +44,7 @@ class Columns:
     @classmethod
     def of(cls, width: int, longest_id: int) -> Columns:
         """Share *width* out: the name gets what a dated name needs, the story the rest."""
-        instrument = min(longest_id, 16) if width >= _INSTRUMENT_NEEDS else 0
+        instrument = max(min(longest_id, 16), len("Instrument")) if width >= _INSTRUMENT_NEEDS else 0
         rest = width - _MARK - _GLYPH - _WORD - _GAP - (instrument + _GAP if instrument else 0) - _GAP
         name = max(min(max(rest * 3 // 10, _DATED_NAME), rest // 2), 0)
         return cls(name, instrument, max(rest - name, 0))
