@@ -257,9 +257,9 @@ async def test_a_killed_engine_is_noticed_is_not_taken_over_and_goes_on_when_sta
 @pytest.mark.slow
 async def test_a_pause_from_elsewhere_stops_a_real_transfer_and_outlives_the_engine(tmp_path: Path) -> None:
     lab = Lab(tmp_path).prepare()
-    run = write_run(lab.local / "Run_A", small=100, large_mib=1_024)
     async with engine(lab), view_of(lab) as view:
         await alive(view)
+        run = await asyncio.to_thread(write_run, lab.local / "Run_A", small=100, large_mib=1_024)
         await view.order(Verb.ENQUEUE, run)
         await until(lambda: EventKind.RUN_STARTED in view.kinds(run), "the run is started")
         assert (await view.order(Verb.PAUSE, "PLAIN_01")).ok
