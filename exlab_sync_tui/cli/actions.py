@@ -12,7 +12,7 @@ from exlab_sync_tui.cli.findings import put_advice
 from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import put
 from exlab_sync_tui.cli.place import place_options
-from exlab_sync_tui.engine.cockpit import Verb
+from exlab_sync_tui.engine.cockpit.view import Verb
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.gate.validator import Validator
 from exlab_sync_tui.model.clock import SystemClock

@@ -12,7 +12,7 @@ from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from exlab_sync_tui.cli.place import Place
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
 
 _NO_TERMINAL = (
     "The console needs a terminal, and there is none here; `exlab-sync status` says whether the data is safe,"
@@ -39,7 +39,7 @@ def _require_configuration(place: Place) -> None:
 
 
 def _show(place: Place) -> int:
-    from exlab_sync_tui.engine.opening import open_cockpit
+    from exlab_sync_tui.engine.cockpit.opening import open_cockpit
     from exlab_sync_tui.headless.client import make_client
     from exlab_sync_tui.headless.logs import logging_to
     from exlab_sync_tui.tui.console import run_console

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from exlab_sync_tui.demo.live import Show
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.settings import Settings
 

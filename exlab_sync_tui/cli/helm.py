@@ -12,8 +12,8 @@ import click
 from exlab_sync_tui.cli.errors import say
 from exlab_sync_tui.cli.output import look, marked, put
 from exlab_sync_tui.cli.place import place_of
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
-from exlab_sync_tui.engine.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.errors import EngineNeededError, ExlabSyncError, StoreError
 from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.headless.logs import logging_to
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from exlab_sync_tui.cli.place import Place
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.queue.store import JobStore
     from exlab_sync_tui.settings import Settings
 

@@ -12,8 +12,8 @@ from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.cli.reading import read
-from exlab_sync_tui.engine.cockpit import Verb
-from exlab_sync_tui.engine.permits import Permit, Revocation
+from exlab_sync_tui.engine.cockpit.permits import Permit, Revocation
+from exlab_sync_tui.engine.cockpit.view import Verb
 from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.model.clock import SystemClock

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.demo.lab import SampleRun
     from exlab_sync_tui.demo.stage import Stage
     from exlab_sync_tui.demo.story import Scene
-    from exlab_sync_tui.engine.cockpit import Outcome
+    from exlab_sync_tui.engine.cockpit.view import Outcome
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.queue.store import JobStore
 

@@ -18,9 +18,9 @@ from exlab_sync_tui.demo.narrated import Narrated
 from exlab_sync_tui.demo.stage import Stage
 from exlab_sync_tui.demo.story import already_there, story
 from exlab_sync_tui.demo.verdict import conclude, what_stays
-from exlab_sync_tui.engine.cockpit import Order, Verb
+from exlab_sync_tui.engine.cockpit.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.engine.destinations import adopt
-from exlab_sync_tui.engine.opening import open_cockpit
 from exlab_sync_tui.headless.bar import Bar
 from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.headless.logs import logging_to
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.demo.lab import SampleLab
     from exlab_sync_tui.engine.client import NASSyncClient
-    from exlab_sync_tui.engine.cockpit import Cockpit, Outcome
+    from exlab_sync_tui.engine.cockpit.view import Cockpit, Outcome
     from exlab_sync_tui.model.clock import Clock
 
 _LIVE = Scale(planes=24, side=512, tiles=1_500, reads=120)

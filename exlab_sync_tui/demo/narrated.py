@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from exlab_sync_tui.engine.cockpit import Cockpit, Flight, Order, Outcome, Pulse
+    from exlab_sync_tui.engine.cockpit.view import Cockpit, Flight, Order, Outcome, Pulse
     from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.queue.store import JobStore
 

@@ -10,8 +10,6 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.assembled import AssembledWay
-from exlab_sync_tui.engine.blackbox import BlackBoxWay
 from exlab_sync_tui.engine.board import Board
 from exlab_sync_tui.engine.breaker import Breaker
 from exlab_sync_tui.engine.bus import Bus
@@ -20,12 +18,14 @@ from exlab_sync_tui.engine.core import Engine
 from exlab_sync_tui.engine.debts import Bookkeeper
 from exlab_sync_tui.engine.holds import HoldKeeper
 from exlab_sync_tui.engine.intake import Intake
-from exlab_sync_tui.engine.journey import Journey
 from exlab_sync_tui.engine.lane import Lane
 from exlab_sync_tui.engine.orders import Orders
 from exlab_sync_tui.engine.parts import Destination, Identities, Injected, Instrument, Parts
 from exlab_sync_tui.engine.scout import Scout
 from exlab_sync_tui.engine.setback import Setback, requeue_refused
+from exlab_sync_tui.engine.travel.assembled import AssembledWay
+from exlab_sync_tui.engine.travel.blackbox import BlackBoxWay
+from exlab_sync_tui.engine.travel.journey import Journey
 from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.hold import HoldScope
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable, RateSource
-    from exlab_sync_tui.engine.trip import Way
+    from exlab_sync_tui.engine.travel.trip import Way
     from exlab_sync_tui.gate.validator import Validator
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.model.job import SyncJobRow

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.freeze import pages_of
+from exlab_sync_tui.engine.travel.freeze import pages_of
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel, weakest
 from exlab_sync_tui.model.run import CACHE_FOLDER

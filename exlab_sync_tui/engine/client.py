@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.assembly import Blueprint
     from exlab_sync_tui.engine.board import Board, Progress
-    from exlab_sync_tui.engine.cockpit import Order, Outcome
+    from exlab_sync_tui.engine.cockpit.view import Order, Outcome
     from exlab_sync_tui.engine.core import Engine
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable
     from exlab_sync_tui.engine.scout import Sighting

@@ -7,13 +7,13 @@ import logging
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.desk import Desk
-from exlab_sync_tui.engine.flights import Sampler
+from exlab_sync_tui.engine.cockpit.desk import Desk
+from exlab_sync_tui.engine.cockpit.flights import Sampler
+from exlab_sync_tui.engine.cockpit.steering import Steering
 from exlab_sync_tui.engine.heal import owe_lost_statuses
 from exlab_sync_tui.engine.ownership import claim_folder, refuse_overlap
 from exlab_sync_tui.engine.patrol import Patrol
 from exlab_sync_tui.engine.statelock import take_state_folder
-from exlab_sync_tui.engine.steering import Steering
 from exlab_sync_tui.engine.strangers import lift_strangers
 from exlab_sync_tui.errors import FolderOwnedError, RefusedError
 from exlab_sync_tui.model.event import EventKind

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from exlab_sync_tui.engine.papers import MANIFEST_NAME, RECEIPT_NAME
+from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.errors import CreationError, IngestError, OrphanRunError
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic

@@ -7,8 +7,8 @@ import uuid
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from exlab_sync_tui.engine.freeze import compare
-from exlab_sync_tui.engine.places import place_of
+from exlab_sync_tui.engine.travel.freeze import compare
+from exlab_sync_tui.engine.travel.places import place_of
 from exlab_sync_tui.errors import CreationDuplicateKeysError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.board import Phase
-from exlab_sync_tui.engine.journey import RunBlocked
 from exlab_sync_tui.engine.patience import until_woken
+from exlab_sync_tui.engine.travel.journey import RunBlocked
 from exlab_sync_tui.errors import ExlabSyncError, StoreError, TransportError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
@@ -24,9 +24,9 @@ from exlab_sync_tui.tree.hashing import source_error
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.debts import Bookkeeper
-    from exlab_sync_tui.engine.journey import Journey
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.engine.setback import Setback
+    from exlab_sync_tui.engine.travel.journey import Journey
     from exlab_sync_tui.model.job import SyncJobRow
 
 _LOG = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.assembled import mismatch
 from exlab_sync_tui.engine.audit import Audit
+from exlab_sync_tui.engine.travel.assembled import mismatch
 from exlab_sync_tui.errors import IllegalTransitionError, RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope

@@ -18,8 +18,8 @@ from exlab_sync_tui.text import duration, safe_text
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.intake import Intake
-    from exlab_sync_tui.engine.journey import RunBlocked
     from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.engine.travel.journey import RunBlocked
     from exlab_sync_tui.errors import TransportError
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.queue.retry import Decision

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.command import CommandPalette
 
-from exlab_sync_tui.engine.cockpit import Order, Verb
+from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.headless.words import Look
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui import messages
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from textual.message import Message
     from textual.screen import Screen
 
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.tui.options import ConsoleOptions, Lab
 

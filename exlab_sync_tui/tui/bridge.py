@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from textual.message import Message
 
-    from exlab_sync_tui.engine.cockpit import Cockpit, Order
+    from exlab_sync_tui.engine.cockpit.view import Cockpit, Order
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.tui.options import Lab
 

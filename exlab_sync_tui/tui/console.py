@@ -19,7 +19,7 @@ from exlab_sync_tui.tui.scene import Lookout, Tally
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from exlab_sync_tui.engine.cockpit import Cockpit, Pulse
+    from exlab_sync_tui.engine.cockpit.view import Cockpit, Pulse
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.tui.options import ConsoleOptions, Lab
 

@@ -11,7 +11,7 @@ from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.tui.moments import when
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.cockpit import Pulse
+    from exlab_sync_tui.engine.cockpit.view import Pulse
     from exlab_sync_tui.tui.options import Lab
     from exlab_sync_tui.tui.scene import Scene, Tally
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.cockpit import Outcome
+    from exlab_sync_tui.engine.cockpit.view import Outcome
     from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.tui.detail import Detail
     from exlab_sync_tui.tui.listing import Listing

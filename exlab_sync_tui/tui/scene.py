@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Pulse
+from exlab_sync_tui.engine.cockpit.view import Pulse
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from exlab_sync_tui.engine.cockpit import Flight
+    from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.queue.store import JobStore
 

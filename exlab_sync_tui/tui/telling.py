@@ -15,7 +15,7 @@ from exlab_sync_tui.tui.moments import when
 from exlab_sync_tui.tui.scene import NEEDS_SOMEBODY
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.cockpit import Flight
+    from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.tui.listing import Row

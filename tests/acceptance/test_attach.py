@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exlab_sync_tui.engine.attached import Attached
-from exlab_sync_tui.engine.cockpit import Order, Verb
-from exlab_sync_tui.engine.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.attached import Attached
+from exlab_sync_tui.engine.cockpit.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.model.clock import SystemClock
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from exlab_sync_tui.engine.cockpit import Outcome
+    from exlab_sync_tui.engine.cockpit.view import Outcome
     from exlab_sync_tui.model.event import Event
 
 HAMMER = """
 import asyncio, json, random, sys
 from pathlib import Path
-from exlab_sync_tui.engine.cockpit import Order, Verb
-from exlab_sync_tui.engine.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.view import Order, Verb
+from exlab_sync_tui.engine.cockpit.opening import open_cockpit
 from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.settings.loading import load_settings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Flight, Order, Outcome, Pulse
+from exlab_sync_tui.engine.cockpit.view import Flight, Order, Outcome, Pulse
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.demo.lab import build_lab
+from exlab_sync_tui.engine.cockpit.hosted import Hosted
 from exlab_sync_tui.engine.destinations import adopt
-from exlab_sync_tui.engine.hosted import Hosted
 from exlab_sync_tui.headless.client import make_client
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.settings import Settings

@@ -7,7 +7,7 @@ import os
 import pytest
 from textual.widgets import Input
 
-from exlab_sync_tui.engine.cockpit import Outcome, Pulse
+from exlab_sync_tui.engine.cockpit.view import Outcome, Pulse
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.queue.store import HistoryEntry

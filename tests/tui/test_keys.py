@@ -6,7 +6,7 @@ import pytest
 from textual.containers import VerticalScroll
 from textual.widgets import Input
 
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.tui.commands import COMMANDS, MOVES

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from exlab_sync_tui.engine.cockpit import Flight, Pulse
+from exlab_sync_tui.engine.cockpit.view import Flight, Pulse
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope

@@ -8,8 +8,8 @@ import pytest
 
 from exlab_sync_tui import CreationWriter, NASSyncClient, Validator
 from exlab_sync_tui.demo.lab import TINY, Trait, build_lab
-from exlab_sync_tui.engine.cockpit import Order, Verb
-from exlab_sync_tui.engine.permits import Permit, Revocation
+from exlab_sync_tui.engine.cockpit.permits import Permit, Revocation
+from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.provenance.atomic import locked
 from exlab_sync_tui.provenance.creation import CREATION_NAME, read_creation
 

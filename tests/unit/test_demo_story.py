@@ -18,7 +18,7 @@ from exlab_sync_tui.demo.live import run_on_console
 from exlab_sync_tui.demo.narrated import Narrated
 from exlab_sync_tui.demo.stage import Stage
 from exlab_sync_tui.demo.story import Cue, Deed, Scene, already_there, story
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.settings import Settings
 

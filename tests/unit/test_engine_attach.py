@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exlab_sync_tui.engine.attached import Attached
 from exlab_sync_tui.engine.board import Board, Phase, Progress
-from exlab_sync_tui.engine.cockpit import Flight, Order, Outcome, Pulse, Verb
-from exlab_sync_tui.engine.desk import Desk
-from exlab_sync_tui.engine.flights import FLIGHTS_NOTE, Sampler, as_note, parse_flights
-from exlab_sync_tui.engine.heartbeat import BEAT_NOTE, Beat, Stethoscope, parse_beat
+from exlab_sync_tui.engine.cockpit.attached import Attached
+from exlab_sync_tui.engine.cockpit.desk import Desk
+from exlab_sync_tui.engine.cockpit.flights import FLIGHTS_NOTE, Sampler, as_note, parse_flights
+from exlab_sync_tui.engine.cockpit.heartbeat import BEAT_NOTE, Beat, Stethoscope, parse_beat
+from exlab_sync_tui.engine.cockpit.view import Flight, Order, Outcome, Pulse, Verb
 from exlab_sync_tui.errors import StoreError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope

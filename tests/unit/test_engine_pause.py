@@ -20,11 +20,11 @@ from exlab_sync_tui import (
     Validator,
 )
 from exlab_sync_tui.engine import statelock
-from exlab_sync_tui.engine.attached import Attached
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
-from exlab_sync_tui.engine.heartbeat import BEAT_NOTE
-from exlab_sync_tui.engine.hosted import Hosted
-from exlab_sync_tui.engine.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.attached import Attached
+from exlab_sync_tui.engine.cockpit.heartbeat import BEAT_NOTE
+from exlab_sync_tui.engine.cockpit.hosted import Hosted
+from exlab_sync_tui.engine.cockpit.opening import open_cockpit
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.engine.statelock import is_taken, take_state_folder
 from exlab_sync_tui.errors import EngineRunningError
 from exlab_sync_tui.model.event import EventKind

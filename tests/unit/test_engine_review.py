@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exlab_sync_tui import CreationWriter, NASSyncClient, Validator, platform
-from exlab_sync_tui.engine.assembled import AssembledWay
 from exlab_sync_tui.engine.debts import Bookkeeper
-from exlab_sync_tui.engine.journey import Journey, RunBlocked
-from exlab_sync_tui.engine.papers import _others
+from exlab_sync_tui.engine.travel.assembled import AssembledWay
+from exlab_sync_tui.engine.travel.journey import Journey, RunBlocked
+from exlab_sync_tui.engine.travel.papers import _others
 from exlab_sync_tui.errors import RefusedError, TransportError, TransportErrorKind
 from exlab_sync_tui.model.finding import Finding, OffendingKind, Rule, Tier
 from exlab_sync_tui.model.hold import HoldKind
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.job import SyncJobRow
 

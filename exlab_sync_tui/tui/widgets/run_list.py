@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.binding import BindingType
 
-    from exlab_sync_tui.engine.cockpit import Flight
+    from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.tui.options import Lab
     from exlab_sync_tui.tui.scene import Scene

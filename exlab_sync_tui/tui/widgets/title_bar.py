@@ -12,7 +12,7 @@ from exlab_sync_tui.headless.words import BAD, GOOD, Look
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.cockpit import Pulse
+    from exlab_sync_tui.engine.cockpit.view import Pulse
     from exlab_sync_tui.tui.scene import Live
 
 

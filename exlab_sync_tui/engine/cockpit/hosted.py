@@ -6,14 +6,14 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Pulse
-from exlab_sync_tui.engine.flights import Sampler
+from exlab_sync_tui.engine.cockpit.flights import Sampler
+from exlab_sync_tui.engine.cockpit.view import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from exlab_sync_tui.engine.client import NASSyncClient
-    from exlab_sync_tui.engine.cockpit import Flight, Order, Outcome
+    from exlab_sync_tui.engine.cockpit.view import Flight, Order, Outcome
     from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.queue.store import JobStore
 

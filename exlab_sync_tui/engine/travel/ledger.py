@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.entry import FileRecord
 
 _MOST = 2_000

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.assembled import mismatch
-from exlab_sync_tui.engine.trip import Final, FinalFolder
+from exlab_sync_tui.engine.travel.assembled import mismatch
+from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
-    from exlab_sync_tui.engine.papers import Papers
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable, RateSource
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.papers import Papers
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.transport.base import DestinationState, Owner, Transport

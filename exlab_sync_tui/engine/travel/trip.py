@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from exlab_sync_tui.engine.freeze import Inventory, pages_of
+from exlab_sync_tui.engine.travel.freeze import Inventory, pages_of
 from exlab_sync_tui.transport.base import ASSEMBLY, Owner
 from exlab_sync_tui.tree.paths import incoming_folder
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from exlab_sync_tui.engine.board import Progress
-    from exlab_sync_tui.engine.papers import Papers
     from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.engine.travel.papers import Papers
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder

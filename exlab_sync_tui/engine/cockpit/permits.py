@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Outcome
+from exlab_sync_tui.engine.cockpit.view import Outcome
 from exlab_sync_tui.errors import (
     CreationLockedError,
     CreationUnwritableError,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exlab_sync_tui.engine.assembly import Works
-    from exlab_sync_tui.engine.cockpit import Order
+    from exlab_sync_tui.engine.cockpit.view import Order
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
 

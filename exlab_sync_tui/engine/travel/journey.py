@@ -7,13 +7,13 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
-from exlab_sync_tui.engine.assembled import mismatch
 from exlab_sync_tui.engine.board import Phase, Progress
-from exlab_sync_tui.engine.freeze import compare, freeze
-from exlab_sync_tui.engine.papers import draw_up, keep_copy, manifest_of
-from exlab_sync_tui.engine.places import find_run, place_of
-from exlab_sync_tui.engine.stall import run_unless_stalled
-from exlab_sync_tui.engine.trip import Final, Trip
+from exlab_sync_tui.engine.travel.assembled import mismatch
+from exlab_sync_tui.engine.travel.freeze import compare, freeze
+from exlab_sync_tui.engine.travel.papers import draw_up, keep_copy, manifest_of
+from exlab_sync_tui.engine.travel.places import find_run, place_of
+from exlab_sync_tui.engine.travel.stall import run_unless_stalled
+from exlab_sync_tui.engine.travel.trip import Final, Trip
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.evidence import weakest
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.parts import Instrument, Parts
-    from exlab_sync_tui.engine.trip import Way
+    from exlab_sync_tui.engine.travel.trip import Way
     from exlab_sync_tui.gate.validator import Verdict
     from exlab_sync_tui.model.evidence import EvidenceLevel
     from exlab_sync_tui.model.job import SyncJobRow

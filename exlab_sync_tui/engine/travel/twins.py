@@ -12,7 +12,7 @@ from exlab_sync_tui.text import safe_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.transport.base import Capabilities
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.provenance.creation import Creation

@@ -9,9 +9,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.ledger import Ledger
-from exlab_sync_tui.engine.trip import Final, FinalFolder
-from exlab_sync_tui.engine.twins import refuse_twins
+from exlab_sync_tui.engine.travel.ledger import Ledger
+from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
+from exlab_sync_tui.engine.travel.twins import refuse_twins
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.job import Round
@@ -24,8 +24,8 @@ from exlab_sync_tui.transport.base import PushPlan
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from exlab_sync_tui.engine.papers import Papers
-    from exlab_sync_tui.engine.trip import Trip
+    from exlab_sync_tui.engine.travel.papers import Papers
+    from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.transport.base import DestinationState, Owner, RemoteEntry, Transport
 

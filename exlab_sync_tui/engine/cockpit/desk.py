@@ -8,14 +8,14 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
-from exlab_sync_tui.engine.flights import FLIGHTS_NOTE, as_note
-from exlab_sync_tui.engine.heartbeat import BEAT_NOTE, BEAT_SECONDS, Beat
+from exlab_sync_tui.engine.cockpit.flights import FLIGHTS_NOTE, as_note
+from exlab_sync_tui.engine.cockpit.heartbeat import BEAT_NOTE, BEAT_SECONDS, Beat
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.errors import EngineNeededError, StoreError
 from exlab_sync_tui.text import ago, safe_text
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.flights import Sampler
+    from exlab_sync_tui.engine.cockpit.flights import Sampler
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.queue.store import Command, JobStore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Outcome
+from exlab_sync_tui.engine.cockpit.view import Outcome
 from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.text import count, safe_text, size
@@ -13,7 +13,7 @@ from exlab_sync_tui.text import count, safe_text, size
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exlab_sync_tui.engine.pause import Pause
+    from exlab_sync_tui.engine.cockpit.pause import Pause
     from exlab_sync_tui.engine.scout import Sighting
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.model.job import SyncJobHandle, SyncJobRow

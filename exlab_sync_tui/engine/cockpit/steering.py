@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from exlab_sync_tui.engine import phrases
-from exlab_sync_tui.engine.cockpit import Order, Outcome, Verb
-from exlab_sync_tui.engine.pause import Pauses
-from exlab_sync_tui.engine.permits import Permits
+from exlab_sync_tui.engine.cockpit import phrases
+from exlab_sync_tui.engine.cockpit.pause import Pauses
+from exlab_sync_tui.engine.cockpit.permits import Permits
+from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState

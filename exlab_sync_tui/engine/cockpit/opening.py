@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.attached import Attached
-from exlab_sync_tui.engine.hosted import Hosted
+from exlab_sync_tui.engine.cockpit.attached import Attached
+from exlab_sync_tui.engine.cockpit.hosted import Hosted
 from exlab_sync_tui.engine.statelock import is_taken
 from exlab_sync_tui.errors import EngineRunningError, NotFoundError
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.client import NASSyncClient
-    from exlab_sync_tui.engine.cockpit import Cockpit
+    from exlab_sync_tui.engine.cockpit.view import Cockpit
 
 
 async def open_cockpit(client: NASSyncClient, *, watch: bool = False) -> Cockpit:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Flight
+from exlab_sync_tui.engine.cockpit.view import Flight
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.board import Board, Progress

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.journey import ENGINE
+from exlab_sync_tui.engine.travel.journey import ENGINE
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.text import safe_text

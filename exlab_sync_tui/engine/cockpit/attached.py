@@ -6,10 +6,10 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.cockpit import Outcome, Pulse
-from exlab_sync_tui.engine.flights import FLIGHTS_NOTE, parse_flights
-from exlab_sync_tui.engine.heartbeat import Stethoscope
-from exlab_sync_tui.engine.news import Newsroom
+from exlab_sync_tui.engine.cockpit.flights import FLIGHTS_NOTE, parse_flights
+from exlab_sync_tui.engine.cockpit.heartbeat import Stethoscope
+from exlab_sync_tui.engine.cockpit.news import Newsroom
+from exlab_sync_tui.engine.cockpit.view import Outcome, Pulse
 from exlab_sync_tui.errors import EngineNeededError, StoreError
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.queue.store import Command
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from exlab_sync_tui.engine.cockpit import Flight, Order
-    from exlab_sync_tui.engine.heartbeat import Beat
+    from exlab_sync_tui.engine.cockpit.heartbeat import Beat
+    from exlab_sync_tui.engine.cockpit.view import Flight, Order
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.queue.store import HistoryEntry, JobStore
 

@@ -1,0 +1,1 @@
+"""How is an engine watched and steered, be it in this process or in another?"""
