@@ -87,7 +87,7 @@ def compare(
             datasets.make(data, source)
             for turn in range(rounds):
                 runners = _runners(able, ours, source, folder)
-                first = turn % max(len(runners), 1)  # whoever comes first pays for memory that the system has to find again
+                first = turn % max(len(runners), 1)  # the first pays for cold memory
                 for name, run in [*runners[first:], *runners[:first]]:
                     results.seconds[data.name][name].append(run())
                 say(f"{data.title}: round {turn + 1} of {rounds} done")
