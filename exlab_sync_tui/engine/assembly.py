@@ -21,6 +21,7 @@ from exlab_sync_tui.engine.intake import Intake
 from exlab_sync_tui.engine.lane import Lane
 from exlab_sync_tui.engine.orders import Orders
 from exlab_sync_tui.engine.parts import Destination, Identities, Injected, Instrument, Parts
+from exlab_sync_tui.engine.reach import destination_key, transport_for
 from exlab_sync_tui.engine.scout import Scout
 from exlab_sync_tui.engine.setback import Setback, requeue_refused
 from exlab_sync_tui.engine.travel.assembled import AssembledWay
@@ -33,7 +34,6 @@ from exlab_sync_tui.model.run import EquipmentFolder, Layout
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.settings import Settings, limit_kibps
 from exlab_sync_tui.transport.limiter import Limiter
-from exlab_sync_tui.transport.mount import MountOptions, MountTransport
 from exlab_sync_tui.verify.verifier import Verifier
 from exlab_sync_tui.watch.completeness import CompletenessOptions, SignalKind
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.provenance.creation import CreationWriter
-    from exlab_sync_tui.settings import Equipment
+    from exlab_sync_tui.settings import Equipment, TransportBlock
     from exlab_sync_tui.transport.base import Transport
 
 _MANY = 1_000_000
@@ -223,35 +223,22 @@ class _Wiring:
         def rate() -> int | None:
             return limit_kibps(block.bandwidth, clock.now().astimezone().replace(tzinfo=None))
 
-        if self._plan.transport_factory is not None:
-            transport = self._plan.transport_factory(item)
-            self._transports[item.id] = transport
-            root = str(getattr(block, "path", item.nas_root))
-            return Destination(
-                f"given:{transport.title}", transport.title, root, item.id, injected, rate, transport=transport
-            )
-        if block.type == "mount":
-            return self._mounted(item, block.path, injected, rate)
-        unready = (
-            ""
-            if injected.push
-            else (
-                f"{item.id}: this version moves runs over mounted shares only, not by {block.type}."
-                " Mount the share and set transport type mount."
-            )
-        )
-        root = str(getattr(block, "remote_path", None) or getattr(block, "rclone_remote_path", ""))
-        where = getattr(block, "ssh_target", None) or getattr(block, "rclone_remote", "")
-        title = f"{where}:{root}"
-        return Destination(f"{block.type}:{title}", title, root, item.id, injected, rate, unready)
-
-    def _mounted(self, item: Equipment, path: Path, injected: Injected, rate: RateSource) -> Destination:
-        key = f"mount:{path}"
-        capped = item.transport is not None and item.transport.bandwidth.upload_mbps is not None
-        limiter = Limiter(rate if capped else None, self._plan.clock)
-        transport = MountTransport(MountOptions(path=path, lease_fd=self._lease_fd), limiter)
+        key, title, root = destination_key(block), block.place, block.root
+        try:
+            transport = self._transport(item, block, rate)
+        except RefusedError as error:
+            unready = "" if injected.push else f"{item.id}: {error}"
+            return Destination(key, title, root, item.id, injected, rate, unready)
         self._transports[item.id] = transport
-        return Destination(key, transport.title, str(path), item.id, injected, rate, transport=transport)
+        if self._plan.transport_factory is not None:
+            key = f"given:{transport.title}"
+        return Destination(key, transport.title, root, item.id, injected, rate, transport=transport)
+
+    def _transport(self, item: Equipment, block: TransportBlock, rate: RateSource) -> Transport:
+        if self._plan.transport_factory is not None:
+            return self._plan.transport_factory(item)
+        capped = block.bandwidth.upload_mbps is not None
+        return transport_for(block, Limiter(rate if capped else None, self._plan.clock), lease_fd=self._lease_fd)
 
     async def _go_on(self, destination: str) -> None:
         """A destination works again: runs that it had refused queue by themselves (``FORMATS.md`` §6, ``auth``)."""

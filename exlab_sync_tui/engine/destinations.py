@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.reach import destination_key, transport_for
 from exlab_sync_tui.engine.statelock import take_state_folder
 from exlab_sync_tui.errors import NotFoundError, RefusedError, TransportError
 from exlab_sync_tui.model.clock import SystemClock
@@ -13,12 +14,12 @@ from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.text import utc
 from exlab_sync_tui.transport.base import Identity
 from exlab_sync_tui.transport.limiter import Limiter
-from exlab_sync_tui.transport.mount import MountOptions, MountTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exlab_sync_tui.settings import Equipment, Settings
+    from exlab_sync_tui.transport.base import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ async def adopt(settings: Settings, equipment_id: str, *, local: bool, store_pat
     if item is None:
         known = ", ".join(one.id for one in settings.equipment) or "none"
         raise NotFoundError(f"There is no instrument {equipment_id} in the configuration; it has: {known}.")
-    transport = _mounted(item, local=local)
+    transport = _transport(item, local=local)
     lock = take_state_folder(store_path.parent)
     try:
         state = await transport.probe()
         fresh = Identity(str(uuid.uuid4()), utc(SystemClock().now()))
         identity = state.identity or await transport.adopt(fresh)
-        await _remember(store_path, f"mount:{item.transport.path}", identity.id)  # type: ignore[union-attr]
+        await _remember(store_path, destination_key(item.transport), identity.id)  # type: ignore[arg-type]  # it has a transport
     finally:
         await transport.close()
         lock.release()
@@ -72,7 +73,7 @@ async def show(settings: Settings) -> list[DestinationReport]:
 
 async def _report(item: Equipment) -> DestinationReport:
     try:
-        transport = _mounted(item, local=True)
+        transport = _transport(item, local=True)
     except RefusedError as error:
         return DestinationReport(item.id, item.nas_root, None, None, None, str(error))
     try:
@@ -86,11 +87,10 @@ async def _report(item: Equipment) -> DestinationReport:
     return DestinationReport(item.id, transport.title, identity, state.free_bytes, state.total_bytes, missing)
 
 
-def _mounted(item: Equipment, *, local: bool) -> MountTransport:
-    if item.transport is None or item.transport.type != "mount":
-        kind = item.transport.type if item.transport else "none (sync_mode stage)"
-        raise RefusedError(f"{item.id} has transport {kind}; this version can use destinations of type mount.")
-    return MountTransport(MountOptions(path=item.transport.path, local=local), Limiter(None, SystemClock()))
+def _transport(item: Equipment, *, local: bool) -> Transport:
+    if item.transport is None:
+        raise RefusedError(f"{item.id} has sync_mode stage: ExLab-Wizard moves its runs, it has no destination here.")
+    return transport_for(item.transport, Limiter(None, SystemClock()), local=local)
 
 
 async def _remember(store_path: Path, key: str, identity_id: str) -> None:

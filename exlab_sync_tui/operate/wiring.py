@@ -53,11 +53,4 @@ def far_roots(settings: Settings) -> dict[str, str]:
 
 def far_root(item: Equipment) -> str:
     """The remote root of one instrument: a path, ``user@host:/path`` or ``remote:path``."""
-    block = item.transport
-    if block is None:
-        return item.nas_root
-    if block.type == "mount":
-        return str(block.path)
-    if block.type == "rclone":
-        return f"{block.rclone_remote}:{block.rclone_remote_path}"
-    return f"{block.ssh_target}:{block.remote_path}"
+    return item.transport.place if item.transport else item.nas_root

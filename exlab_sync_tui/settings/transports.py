@@ -52,6 +52,16 @@ class _Ssh(Block):
     """Cap on sending, and its weekly schedule."""
 
     @property
+    def root(self) -> str:
+        """The folder below which the runs are put; its last segment decides whether the equipment id is a folder."""
+        return self.remote_path
+
+    @property
+    def place(self) -> str:
+        """The root as a person would type it: ``user@host:/path``."""
+        return f"{self.ssh_target}:{self.remote_path}"
+
+    @property
     def user(self) -> str:
         """The part before the ``@``."""
         return self.ssh_target.partition("@")[0]
@@ -71,6 +81,16 @@ class MountTransport(Block):
     """Folder of the mounted share below which the runs are put."""
     bandwidth: Cap = Bandwidth()
     """Cap on sending, and its weekly schedule."""
+
+    @property
+    def root(self) -> str:
+        """The folder below which the runs are put; its last segment decides whether the equipment id is a folder."""
+        return str(self.path)
+
+    @property
+    def place(self) -> str:
+        """The root as a person would type it."""
+        return str(self.path)
 
 
 class SftpTransport(_Ssh):
@@ -102,6 +122,16 @@ class RcloneTransport(Block):
     """rclone's config file; null means the one that rclone finds."""
     bandwidth: Cap = Bandwidth()
     """Cap on sending, and its weekly schedule."""
+
+    @property
+    def root(self) -> str:
+        """The folder below which the runs are put; its last segment decides whether the equipment id is a folder."""
+        return self.rclone_remote_path
+
+    @property
+    def place(self) -> str:
+        """The root as a person would type it: ``remote:path``."""
+        return f"{self.rclone_remote.removesuffix(':')}:{self.rclone_remote_path}"
 
 
 TransportBlock = Annotated[

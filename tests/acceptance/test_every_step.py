@@ -11,7 +11,7 @@ import pytest
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.testing import ManualClock
-from exlab_sync_tui.transport.mount import MountTransport
+from exlab_sync_tui.transport.mount.transport import MountTransport
 from tests.unit.test_engine_review import Bench, until_verified
 
 if TYPE_CHECKING:

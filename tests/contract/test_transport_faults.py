@@ -18,7 +18,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.testing import ManualClock
 from exlab_sync_tui.transport.base import MARKER_NAME
 from exlab_sync_tui.transport.limiter import Limiter
-from exlab_sync_tui.transport.mount import MountOptions, MountTransport
+from exlab_sync_tui.transport.mount.transport import MountOptions, MountTransport
 from tests.contract.transport_lab import FINAL, INCOMING, OWNER, PARENT, RUN, FarOnDisk, Lab, identity, mounted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.transport.base import Identity, Owner, Pulse, PushPlan, TransportError
 from exlab_sync_tui.transport.limiter import Limiter
-from exlab_sync_tui.transport.mount import MountOptions, MountTransport
+from exlab_sync_tui.transport.mount.transport import MountOptions, MountTransport
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:

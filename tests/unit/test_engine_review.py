@@ -24,7 +24,7 @@ from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.testing import ManualClock
 from exlab_sync_tui.text import without_secrets
-from exlab_sync_tui.transport.mount import MountTransport
+from exlab_sync_tui.transport.mount.transport import MountTransport
 from exlab_sync_tui.tree.walk import walk
 from tests.checker import check_sides
 

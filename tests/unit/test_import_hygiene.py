@@ -61,7 +61,7 @@ def test_the_stores_protocol_needs_no_database() -> None:
 
 
 def test_the_child_that_copies_starts_with_the_standard_library_alone() -> None:
-    loaded = packages(loaded_by("import exlab_sync_tui.transport.copier"))
+    loaded = packages(loaded_by("import exlab_sync_tui.transport.copier.process"))
     assert not loaded & {"asyncio", "pydantic", "aiosqlite", "asyncssh", "click", "ruamel"}
 
 

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.transport import copier_large, copier_read
-from exlab_sync_tui.transport.copier_read import READ_BACK, READ_BACK_CACHED
-from exlab_sync_tui.transport.copier_send import Checker, Sender
-from exlab_sync_tui.transport.copier_source import Source
-from exlab_sync_tui.transport.copier_wire import Flow, Side
+from exlab_sync_tui.transport.copier import large, read
+from exlab_sync_tui.transport.copier.read import READ_BACK, READ_BACK_CACHED
+from exlab_sync_tui.transport.copier.send import Checker, Sender
+from exlab_sync_tui.transport.copier.source import Source
+from exlab_sync_tui.transport.copier.wire import Flow, Side
 from exlab_sync_tui.tree.folder import Folder
 from tests.contract.transport_lab import sha
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exlab_sync_tui.transport.copier_wire import Counts, FilePart, Outcome, Told
+    from exlab_sync_tui.transport.copier.wire import Counts, FilePart, Outcome, Told
 
 MIB = 1 << 20
 
@@ -112,7 +112,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture(params=["small", "large"])
 def size(request: pytest.FixtureRequest) -> int:
-    return 3 * MIB + 777 if request.param == "small" else copier_large.LARGE + 777
+    return 3 * MIB + 777 if request.param == "small" else large.LARGE + 777
 
 
 def test_the_time_is_kept_and_the_rights_are_left_to_the_destination(bench: Bench) -> None:
@@ -251,9 +251,9 @@ def test_a_source_that_changes_while_it_is_read_is_noticed(
 
 def test_a_sparse_file_arrives_with_all_its_zeros(bench: Bench) -> None:
     with (bench.near / "sparse").open("wb") as file:
-        file.truncate(copier_large.LARGE + 5)
+        file.truncate(large.LARGE + 5)
     outcomes, _ = bench.send(bench.part("sparse"))
-    assert outcomes[0][0] == outcomes[0][1] == sha(bytes(copier_large.LARGE + 5))
+    assert outcomes[0][0] == outcomes[0][1] == sha(bytes(large.LARGE + 5))
 
 
 def test_a_name_that_the_destination_cannot_take_is_its_own_trouble(
@@ -276,7 +276,7 @@ def test_a_destination_with_a_limit_for_files_is_named(bench: Bench, size: int) 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
     try:
-        if size < copier_large.LARGE:
+        if size < large.LARGE:
             outcomes, trouble = bench.send(good, bad)
             assert outcomes == [(sha(b"a"), sha(b"a"), READ_BACK)]
         else:
@@ -421,27 +421,27 @@ def test_a_limit_is_asked_for_every_byte_on_both_ways(bench: Bench, size: int) -
 
 
 def test_bytes_that_differ_on_the_far_side_are_not_proven(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = copier_read.FarReader.digest
+    plain = read.FarReader.digest
 
-    def damage_first(reader: copier_read.FarReader, folder: Folder, name: str, *rest: Any) -> tuple[bytes, str]:
+    def damage_first(reader: read.FarReader, folder: Folder, name: str, *rest: Any) -> tuple[bytes, str]:
         with (bench.far / name).open("r+b") as file:
             file.write(b"X")
         return plain(reader, folder, name, *rest)
 
-    monkeypatch.setattr(copier_read.FarReader, "digest", damage_first)
+    monkeypatch.setattr(read.FarReader, "digest", damage_first)
     outcomes, trouble = bench.send(bench.put("a", b"abc"))
     assert trouble is None
     assert outcomes == [(sha(b"abc"), sha(b"Xbc"), READ_BACK)]
 
 
 def test_a_large_file_cut_short_on_the_far_side_is_a_trouble(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = bench.put("a", bytes(copier_large.LARGE))
-    plain = copier_read.FarFile.read
+    part = bench.put("a", bytes(large.LARGE))
+    plain = read.FarFile.read
 
-    def cut(file: copier_read.FarFile, offset: int, length: int) -> memoryview:
+    def cut(file: read.FarFile, offset: int, length: int) -> memoryview:
         return plain(file, offset, length) if offset < 4 * MIB else memoryview(b"")
 
-    monkeypatch.setattr(copier_read.FarFile, "read", cut)
+    monkeypatch.setattr(read.FarFile, "read", cut)
     outcomes, trouble = bench.send(part)
     assert outcomes == [] or outcomes[0][0] != outcomes[0][1]
     assert outcomes or trouble == (Side.FAR, "a", errno.EIO, "")

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from exlab_sync_tui.errors import TransportErrorKind as Kind
-from exlab_sync_tui.transport.copier_wire import Side, Told
-from exlab_sync_tui.transport.mount_errors import far_error, from_child, near_error
+from exlab_sync_tui.transport.copier.wire import Side, Told
+from exlab_sync_tui.transport.mount.errors import far_error, from_child, near_error
 
 TITLE = "the mounted share /mnt/nas"
 

@@ -13,12 +13,12 @@ import pytest
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.evidence import EvidenceLevel
-from exlab_sync_tui.transport import mount
-from exlab_sync_tui.transport.anchor import Anchor
 from exlab_sync_tui.transport.base import MARKER_NAME, OWNER_NAME, Pulse
-from exlab_sync_tui.transport.copier_large import LARGE
+from exlab_sync_tui.transport.copier.large import LARGE
 from exlab_sync_tui.transport.limiter import Limiter
-from exlab_sync_tui.transport.mount import MountTransport
+from exlab_sync_tui.transport.mount import transport as share
+from exlab_sync_tui.transport.mount.anchor import Anchor
+from exlab_sync_tui.transport.mount.transport import MountTransport
 from tests.contract.transport_lab import FINAL, INCOMING, OWNER, PARENT, RUN, FarOnDisk, Lab, identity, mounted
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def test_a_destination_that_hangs_is_away_and_asked_by_one_thread_only(
             answered.wait()
             super().__init__(path, title)
 
-    monkeypatch.setattr(mount, "Anchor", Hung)
+    monkeypatch.setattr(share, "Anchor", Hung)
     slow = mounted(transport_of(lab)._options.path, probe_seconds=0.01)
     for _ in range(3):
         with pytest.raises(TransportError, match=r"no answer within 0\.01 s") as raised:

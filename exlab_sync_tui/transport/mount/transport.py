@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
-from exlab_sync_tui.transport import mount_assembly as assembly
-from exlab_sync_tui.transport.anchor import Anchor
-from exlab_sync_tui.transport.aside import aside
 from exlab_sync_tui.transport.base import MARKER_NAME, Capabilities, DestinationState, Identity
-from exlab_sync_tui.transport.mount_children import Crew
-from exlab_sync_tui.transport.mount_errors import FULL, away, far_error, from_child
-from exlab_sync_tui.transport.mount_relay import Errand, relay
+from exlab_sync_tui.transport.mount import assembly
+from exlab_sync_tui.transport.mount.anchor import Anchor
+from exlab_sync_tui.transport.mount.aside import aside
+from exlab_sync_tui.transport.mount.children import Crew
+from exlab_sync_tui.transport.mount.errors import FULL, away, far_error, from_child
+from exlab_sync_tui.transport.mount.relay import Errand, relay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Owner, Pulse, PushPlan, RemoteEntry
-    from exlab_sync_tui.transport.copier_wire import Told
+    from exlab_sync_tui.transport.copier.wire import Told
     from exlab_sync_tui.transport.limiter import Limiter
 
 _Result = TypeVar("_Result")

@@ -16,8 +16,8 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from exlab_sync_tui.transport.copier_send import Checker, Sender
-from exlab_sync_tui.transport.copier_wire import Flow, Pipe, Side
+from exlab_sync_tui.transport.copier.send import Checker, Sender
+from exlab_sync_tui.transport.copier.wire import Flow, Pipe, Side
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
@@ -91,7 +91,3 @@ def _listen(pipe: Pipe, flow: Flow, tasks: queue.SimpleQueue[_Task]) -> None:
         else:
             tasks.put(frame)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -2,7 +2,7 @@
 
 Each source file is read once; its SHA-256 is taken from the very bytes that are written. A beginning that an earlier
 attempt left is compared first, on both sides, and then continued. Large files are read back while they are still being
-written (``copier_large``); small ones after their batch was flushed.
+written (``large``); small ones after their batch was flushed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.transport.copier_large import LARGE, LargeFile
-from exlab_sync_tui.transport.copier_read import FarReader
-from exlab_sync_tui.transport.copier_source import Source
-from exlab_sync_tui.transport.copier_target import Target, make_below
-from exlab_sync_tui.transport.copier_wire import Side, Trouble
+from exlab_sync_tui.transport.copier.large import LARGE, LargeFile
+from exlab_sync_tui.transport.copier.read import FarReader
+from exlab_sync_tui.transport.copier.source import Source
+from exlab_sync_tui.transport.copier.target import Target, make_below
+from exlab_sync_tui.transport.copier.wire import Side, Trouble
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exlab_sync_tui.transport.copier_wire import FilePart, Flow, Outcome, Told
+    from exlab_sync_tui.transport.copier.wire import FilePart, Flow, Outcome, Told
 
 CHUNK = 1 << 18
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text, size
-from exlab_sync_tui.transport.copier_wire import Side
+from exlab_sync_tui.transport.copier.wire import Side
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.transport.copier_wire import Told
+    from exlab_sync_tui.transport.copier.wire import Told
 
 _Kind = TransportErrorKind
 AWAY = frozenset(

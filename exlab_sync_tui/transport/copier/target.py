@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.transport.copier_wire import Side, Trouble
+from exlab_sync_tui.transport.copier.wire import Side, Trouble
 
 if TYPE_CHECKING:
     from exlab_sync_tui.tree.folder import Folder

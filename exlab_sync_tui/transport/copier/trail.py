@@ -8,11 +8,11 @@ import os
 import threading
 from typing import TYPE_CHECKING, Self
 
-from exlab_sync_tui.transport.copier_read import CHUNK, FarFile, FarReader
-from exlab_sync_tui.transport.copier_wire import Side, Trouble
+from exlab_sync_tui.transport.copier.read import CHUNK, FarFile, FarReader
+from exlab_sync_tui.transport.copier.wire import Side, Trouble
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.transport.copier_wire import Flow
+    from exlab_sync_tui.transport.copier.wire import Flow
     from exlab_sync_tui.tree.folder import Folder
 
 LAG = 8 << 20

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
-from exlab_sync_tui.transport.copier_wire import HEADER, pack, unpack
+from exlab_sync_tui.transport.copier.wire import HEADER, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exlab_sync_tui.transport.anchor import Anchor
     from exlab_sync_tui.transport.base import Pulse
-    from exlab_sync_tui.transport.copier_wire import Counts, FilePart, Outcome, Told
+    from exlab_sync_tui.transport.copier.wire import Counts, FilePart, Outcome, Told
     from exlab_sync_tui.transport.limiter import Limiter
+    from exlab_sync_tui.transport.mount.anchor import Anchor
 
-_PACKAGE_PARENT = str(Path(__file__).parents[2])
+_PACKAGE_PARENT = str(Path(__file__).parents[3])
 _BOOT = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
-from exlab_sync_tui.transport.copier import main
+from exlab_sync_tui.transport.copier.process import main
 main(sys.argv[1:])
 """
 _PROMISE_TO_END = 5.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from exlab_sync_tui import platform
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.transport.copier_wire import Flow
+    from exlab_sync_tui.transport.copier.wire import Flow
     from exlab_sync_tui.tree.folder import Folder
 
 READ_BACK = "read_back"

@@ -8,10 +8,10 @@ import os
 import stat
 from typing import TYPE_CHECKING, Self
 
-from exlab_sync_tui.transport.copier_wire import Side, Trouble
+from exlab_sync_tui.transport.copier.wire import Side, Trouble
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.transport.copier_wire import FilePart
+    from exlab_sync_tui.transport.copier.wire import FilePart
     from exlab_sync_tui.tree.folder import Folder
 
 

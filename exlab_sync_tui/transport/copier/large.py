@@ -12,12 +12,12 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.transport.copier_target import Target
-from exlab_sync_tui.transport.copier_trail import LAG, Trail
+from exlab_sync_tui.transport.copier.target import Target
+from exlab_sync_tui.transport.copier.trail import LAG, Trail
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.transport.copier_source import Source
-    from exlab_sync_tui.transport.copier_wire import FilePart, Flow, Outcome
+    from exlab_sync_tui.transport.copier.source import Source
+    from exlab_sync_tui.transport.copier.wire import FilePart, Flow, Outcome
     from exlab_sync_tui.tree.folder import Folder
 
 LARGE = 32 << 20

@@ -20,16 +20,16 @@ from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import ASSEMBLY, OWNER_NAME, Capabilities, Owner, RemoteEntry
-from exlab_sync_tui.transport.copier_read import FarReader
-from exlab_sync_tui.transport.copier_target import make_below
-from exlab_sync_tui.transport.mount_errors import taken
+from exlab_sync_tui.transport.copier.read import FarReader
+from exlab_sync_tui.transport.copier.target import make_below
+from exlab_sync_tui.transport.mount.errors import taken
 from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from exlab_sync_tui.transport.anchor import Anchor
+    from exlab_sync_tui.transport.mount.anchor import Anchor
     from exlab_sync_tui.tree.folder import Folder
 
 _PAGE = 1_000

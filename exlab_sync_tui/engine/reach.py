@@ -1,0 +1,34 @@
+"""How is a destination reached? One transport for each type of block, and what the destination is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exlab_sync_tui.errors import RefusedError
+from exlab_sync_tui.transport.mount.transport import MountOptions, MountTransport
+
+if TYPE_CHECKING:
+    from exlab_sync_tui.settings import TransportBlock
+    from exlab_sync_tui.transport.base import Transport
+    from exlab_sync_tui.transport.limiter import Limiter
+
+
+def transport_for(
+    block: TransportBlock, limiter: Limiter, *, lease_fd: int | None = None, local: bool = False
+) -> Transport:
+    """The transport of a block; children inherit *lease_fd*, *local* allows a mount path that is no mount point.
+
+    Raises ``RefusedError`` for a type that this version cannot use.
+    """
+    if block.type == "mount":
+        return MountTransport(MountOptions(path=block.path, local=local, lease_fd=lease_fd), limiter)
+    raise RefusedError(
+        f"This version moves runs over mounted shares only, not by {block.type}. Mount the share and set transport type"
+        " mount."
+    )
+
+
+def destination_key(block: TransportBlock) -> str:
+    """The same for instruments that share a destination, and only for them."""
+    port = "" if block.type in {"mount", "rclone"} else f":{block.port}"  # type: ignore[union-attr]  # those with ssh
+    return f"{block.type}{port}:{block.place}"

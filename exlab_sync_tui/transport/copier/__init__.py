@@ -1,0 +1,1 @@
+"""What does a copying child process do?"""

@@ -1,0 +1,1 @@
+"""How does a run get onto a share that the system has mounted?"""
