@@ -10,22 +10,9 @@ import pytest
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
-from exlab_sync_tui.testing import FakeTransport
-from exlab_sync_tui.transport.base import Identity, Owner, Pulse, Transport
-from tests.contract.transport_lab import (
-    FINAL,
-    INCOMING,
-    OWNER,
-    PARENT,
-    RUN,
-    FarInMemory,
-    FarOnDisk,
-    Lab,
-    identity,
-    listed,
-    mounted,
-    sha,
-)
+from exlab_sync_tui.transport.base import Identity, Owner, Pulse
+from tests.contract.labs import LABS
+from tests.contract.transport_lab import FINAL, INCOMING, OWNER, PARENT, RUN, Lab, identity, listed, sha
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,22 +31,14 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(params=["mount", "fake"])
+@pytest.fixture(params=list(LABS))
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lab]:
-    source, far_root = tmp_path / "Run_1", tmp_path / "nas"
+    source = tmp_path / "Run_1"
     source.mkdir()
-    far_root.mkdir()
-    made: Lab
-    if request.param == "mount":
-        transport: Transport = mounted(far_root)
-        made = Lab(source, transport, FarOnDisk(far_root))
-    else:
-        fake = FakeTransport()
-        made = Lab(source, fake, FarInMemory(fake))
-    await made.transport.adopt(identity())
-    await made.open()
-    yield made
-    await made.transport.close()
+    async with LABS[request.param](source, tmp_path) as made:
+        await made.transport.adopt(identity())
+        await made.open()
+        yield made
 
 
 def kind_of(raised: pytest.ExceptionInfo[TransportError]) -> TransportErrorKind:
