@@ -39,6 +39,8 @@ VERBS = {
     "resume": ("actions:resume", "let a paused instrument go on"),
     "check": ("gate:check", "what does the gate object to?"),
     "override": ("override:override", "let it pass, by name and with a reason; see who did"),
+    "report": ("handover:report", "what reached the NAS, when, and how it is proven"),
+    "export-bag": ("handover:export_bag", "hand a verified run on as a BagIt bag"),
 }
 """Module and name of each verb, and what it is for; in the order of a day's work."""
 

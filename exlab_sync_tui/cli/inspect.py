@@ -10,7 +10,7 @@ import click
 from exlab_sync_tui.cli.output import json_option, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.cli.reading import read
-from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
+from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.operate import why as reasons
 from exlab_sync_tui.operate.on_disk import why_on_disk
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.cli.place import Place
     from exlab_sync_tui.operate.story import Story
     from exlab_sync_tui.queue.store import HistoryEntry, JobStore
-    from exlab_sync_tui.settings import Settings
 
 _RECENT = 20
 _RUN = "RUN is a path, or a part of a run's name or job id that only one run has."
@@ -72,17 +71,9 @@ def why(context: click.Context, run: str, *, as_json: bool) -> None:
     put_json({"run": run, "why": sentence}) if as_json else put(sentence)
 
 
-def _settings_if_any(place: Place) -> Settings | None:
-    """The settings for a verb that can do without: a broken configuration must not hide what the store knows."""
-    try:
-        return place.load().settings
-    except ExlabSyncError:
-        return None
-
-
 def _surroundings(place: Place) -> Surroundings:
     """The moment, whether an engine runs, and where the runs lie on the far side."""
-    settings = _settings_if_any(place)
+    settings = place.settings_if_any()
     roots = far_roots(settings) if settings is not None else {}
     return Surroundings(SystemClock().now(), engine_runs(place.state_folder), roots)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from exlab_sync_tui import settings
-from exlab_sync_tui.errors import ConfigError
+from exlab_sync_tui.errors import ConfigError, ExlabSyncError
 from exlab_sync_tui.operate.state_folder import STORE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exlab_sync_tui.settings import LoadedSettings
+    from exlab_sync_tui.settings import LoadedSettings, Settings
 
 _Command = TypeVar("_Command", bound="Callable[..., object]")
 _KEY = "exlab_sync."
@@ -35,6 +35,13 @@ class Place:
     def load(self) -> LoadedSettings:
         """The settings in force. Raises ``ConfigProblems``, ``ConfigError``."""
         return settings.load_settings(self.config, environ=self.environ)
+
+    def settings_if_any(self) -> Settings | None:
+        """The same for a verb that can do without: a broken configuration must not hide what the store knows."""
+        try:
+            return self.load().settings
+        except ExlabSyncError:
+            return None
 
     @property
     def state_folder(self) -> Path:
