@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.acceptance import terminals
+from tests.acceptance.terminals import Tmux, needs_tmux, until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 DEMO = [sys.executable, "-m", "exlab_sync_tui", "demo"]
-needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="a terminal that can be read needs tmux")
 
 
 def environ(folder: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8"}
-
-
-def until(condition: Callable[[], bool], what: Callable[[], str], *, within: float = 60) -> None:
-    """Look again and again: nothing wakes us when another process has changed something."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"within {within:g} s this never came:\n{what()}")
-        time.sleep(0.05)
 
 
 def is_empty(folder: Path) -> bool:
@@ -120,29 +111,8 @@ def test_without_a_terminal_it_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 @dataclass
-class Tmux:
-    """A terminal of 120 by 36 cells with the demo in it; the shell around it says the exit code and stays."""
-
-    socket: Path
-    environ: dict[str, str]
-
-    def ask(self, *words: str) -> str:
-        command = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *words]
-        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False).stdout
-
-    @property
-    def screen(self) -> str:
-        return self.ask("capture-pane", "-p", "-t", "demo")
-
-    def shows(self, *texts: str) -> None:
-        """Wait until one line of the screen has all these texts."""
-        until(
-            lambda: any(all(text in line for text in texts) for line in self.screen.splitlines()),
-            lambda: f"{texts} on:\n{self.screen}",
-        )
-
-    def press(self, *keys: str) -> None:
-        self.ask("send-keys", "-t", "demo", *keys)
+class Console(Tmux):
+    """The demo in such a terminal."""
 
     def select(self, name: str) -> None:
         """Go up and down the list until the cursor is on *name*, whatever moves meanwhile."""
@@ -160,16 +130,11 @@ class Tmux:
 
 
 @contextmanager
-def terminal(tmp_path: Path, *more: str) -> Iterator[tuple[Tmux, Path]]:
+def terminal(tmp_path: Path, *more: str) -> Iterator[tuple[Console, Path]]:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    tmux = Tmux(tmp_path / "tmux", environ(folder))
-    command = f"{' '.join([*DEMO, *more])}; echo exit code $?; exec sleep 600"
-    tmux.ask("new-session", "-d", "-s", "demo", "-x", "120", "-y", "36", command)
-    try:
-        yield tmux, folder
-    finally:
-        tmux.ask("kill-server")
+    with terminals.terminal(tmp_path, environ(folder), [*DEMO, *more]) as tmux:
+        yield Console(tmux.socket, tmux.environ), folder
 
 
 @needs_tmux

@@ -12,6 +12,8 @@ from tests.benchmarks import datasets, peers, report
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.datasets import KIB, DataSet
 from tests.benchmarks.measure import OURS, Ours, Results, compare
+from tests.benchmarks.memory import Point, curve_of, growth
+from tests.benchmarks.memory import main as memory_main
 from tests.benchmarks.ours import adopt, place_of
 from tests.benchmarks.peers import Peer
 
@@ -130,3 +132,24 @@ def test_the_command_prints_json_and_succeeds_when_no_target_was_missed(
 def test_nothing_to_measure_is_a_usage_error() -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--sets", "X"])
+
+
+def test_growth_counts_from_the_warm_engine_on() -> None:
+    curve = [Point(500, 50_000), Point(2_000, 80_000), Point(3_000, 90_000), Point(4_000, 100_000)]
+    assert growth(curve, warm=2_000) == 10.0
+    with pytest.raises(ValueError, match="fewer than two points from 4000 runs on"):
+        growth(curve, warm=4_000)
+
+
+def test_a_curve_that_does_not_go_beyond_the_warm_engine_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        memory_main(["--runs", "2000"])
+    assert "after the first 2,000 runs" in capsys.readouterr().err
+
+
+async def test_the_curve_has_a_point_for_each_wave(tmp_path: Path) -> None:
+    said: list[Point] = []
+    curve = await curve_of(tmp_path, 5, 3, said.append)
+    assert curve == said
+    assert [point.runs for point in curve] == [3, 5]
+    assert all(point.resident > 10 << 20 for point in curve)

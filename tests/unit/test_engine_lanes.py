@@ -121,3 +121,20 @@ async def test_a_lane_whose_destination_is_away_asks_no_more_often_than_the_brea
         probes = sum(far.calls["probe"] for far in lab.transports.values()) - before
         assert 9 <= probes <= 14
         assert await states(client, run) == [("queued", 0)]
+
+
+async def test_of_a_verified_run_the_lane_keeps_nothing_in_mind(lab: WeekLab) -> None:
+    async with lab.client() as client:
+        fails = lab.write_run(ONE, "Run_1")
+        lab.transports[ONE].fail("push", TransportErrorKind.NETWORK, "reset by peer")
+        await client.enqueue(fails)
+        await quiet(client)
+        journey = client._engine.works.lanes[ONE]._journey
+        assert len(journey._proven_here) == 1, "what has arrived of it is not compared again"
+        await live(lab, client, 60)
+        runs = [lab.write_run(ONE, f"Run_{number}") for number in range(2, 8)]
+        for run in runs:
+            await client.enqueue(run)
+        await quiet(client)
+        assert await verified(client) == {str(run) for run in (fails, *runs)}
+        assert journey._proven_here == set()

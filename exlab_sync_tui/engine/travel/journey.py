@@ -86,13 +86,19 @@ class Journey:
         finally:
             self._parts.board.take(self._instrument.id)
             self.sent_bytes = progress.pulse.sent_bytes
-            if trip.proven_here:
-                self._proven_here.add(job.id)
+            self._keep_in_mind(trip)
         return trip.job
 
     def forget(self, job_id: str) -> None:
         """The far digests of this job are to be asked for again."""
         self._proven_here.discard(job_id)
+
+    def _keep_in_mind(self, trip: Trip) -> None:
+        """Only of runs that are not there yet: an engine that runs for months sends any number of them."""
+        if trip.proven_here and trip.job.state not in _WAS_PUBLISHED:
+            self._proven_here.add(trip.job.id)
+        else:
+            self._proven_here.discard(trip.job.id)
 
     async def _send(self, trip: Trip, state: DestinationState | None, destination_id: str) -> None:
         await self._freeze(trip)

@@ -15,7 +15,7 @@ from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME, Capabilities, DestinationState, Identity
 from exlab_sync_tui.transport.mount import assembly
 from exlab_sync_tui.transport.mount.anchor import Anchor
-from exlab_sync_tui.transport.mount.aside import aside
+from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.mount.children import Crew
 from exlab_sync_tui.transport.mount.errors import FULL, away, far_error, from_child
 from exlab_sync_tui.transport.mount.relay import Errand, relay
@@ -59,6 +59,7 @@ class MountTransport:
     def __init__(self, options: MountOptions, limiter: Limiter) -> None:
         self._options = options
         self._limiter = limiter
+        self._hands = Hands()
         self._size = options.workers or min(_processors(), _MOST_CHILDREN)
         self._expected: str | None = None
         self._seen: str | None = None
@@ -92,7 +93,7 @@ class MountTransport:
     async def probe(self) -> DestinationState:
         """Marker, space and evidence, within ``probe_seconds``, else ``NETWORK``. A missing root is ``NETWORK`` too."""
         if self._probing is None or self._probing.done():
-            self._probing = aside(self._look)
+            self._probing = self._hands.aside(self._look)
         try:
             async with asyncio.timeout(self._options.probe_seconds):
                 state = await asyncio.shield(self._probing)
@@ -118,7 +119,7 @@ class MountTransport:
             with Anchor(self._options.path, self.title) as anchor, self._in_sentences(anchor, MARKER_NAME):
                 return self._adopted(anchor, identity)
 
-        found = await aside(write)
+        found = await self._hands.aside(write)
         self._seen = found.id
         return found
 
@@ -143,7 +144,7 @@ class MountTransport:
 
     async def list(self, folder: str) -> AsyncGenerator[Sequence[RemoteEntry], None]:
         """Everything below a far folder in the order of path bytes, in pages."""
-        anchor = await aside(self._anchored, late=Anchor.close)
+        anchor = await self._hands.aside(self._anchored, late=Anchor.close)
         pages = assembly.pages(anchor, folder)
         turning = threading.Lock()
 
@@ -157,10 +158,10 @@ class MountTransport:
                 anchor.close()
 
         try:
-            while (page := await aside(turn)) is not None:
+            while (page := await self._hands.aside(turn)) is not None:
                 yield page
         finally:
-            await aside(close)
+            await self._hands.aside(close)
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:
         """Make ``<incoming>/run`` and the owner file, or take our own up again; try out names and evidence there."""
@@ -222,6 +223,7 @@ class MountTransport:
         self._resting = None
         crews, self._crews = self._crews, set()
         await asyncio.gather(*(crew.end() for crew in crews), *self._ending)
+        self._hands.close()
 
     async def _there(self, rel: str, work: Callable[[Anchor], _Result]) -> _Result:
         """Do something through a root that was opened and recognised for it."""
@@ -230,7 +232,7 @@ class MountTransport:
             with self._anchored() as anchor, self._in_sentences(anchor, rel):
                 return work(anchor)
 
-        return await aside(run)
+        return await self._hands.aside(run)
 
     def _anchored(self) -> Anchor:
         anchor = Anchor(self._options.path, self.title)
@@ -257,7 +259,7 @@ class MountTransport:
         left = None
         if told[2] in FULL:
             with suppress(OSError, TransportError):
-                left = await aside(free)
+                left = await self._hands.aside(free)
         return from_child(told, title=self.title, far=far, near=near, free=left)
 
     async def _relayed(
@@ -279,7 +281,7 @@ class MountTransport:
         crew, self._resting = self._resting, None
         if self._alarm is not None:
             self._alarm.cancel()
-        anchor = await aside(self._anchored, late=Anchor.close)
+        anchor = await self._hands.aside(self._anchored, late=Anchor.close)
         if crew is not None:
             if crew.anchor.same_as(anchor):
                 anchor.close()
