@@ -115,15 +115,20 @@ class Console(Tmux):
     """The demo in such a terminal."""
 
     def select(self, name: str) -> None:
-        """Go up and down the list until the cursor is on *name*, whatever moves meanwhile."""
+        """Go up and down the list until the cursor is on *name*, whatever moves meanwhile, one step at a time."""
+        left = ""
 
         def is_selected() -> bool:
+            nonlocal left
             lines = self.screen.splitlines()
             cursor = next((number for number, line in enumerate(lines) if line.startswith("▸")), None)
             wanted = next((number for number, line in enumerate(lines) if name in line and line[2:3] == "✗"), None)
             if cursor is None or wanted is None or cursor == wanted:
                 return cursor is not None and cursor == wanted
-            self.press("Down" if cursor < wanted else "Up")
+            here = lines[cursor][16:58]  # the run and its instrument
+            if here != left:  # the key before this one has been heard
+                left = here
+                self.press("Down" if cursor < wanted else "Up")
             return False
 
         until(is_selected, lambda: f"{name} was never selected:\n{self.screen}")
