@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
+from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
 from exlab_sync_tui.queue import ledger
 from exlab_sync_tui.queue.rows import (
@@ -43,13 +44,16 @@ RELEASE_SQL = f"UPDATE jobs INDEXED BY jobs_held {_RELEASED} AND equipment_id = 
 RELEASE_RUN_SQL = f"UPDATE jobs {_RELEASED} AND run_path = ?"
 # The index is named because SQLite, without statistics, may take another one and read an equipment's whole backlog.
 
+STALE_SQL = f"SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_of_pass WHERE equipment_id = ? AND passed_at <= ?"
+
 _CHANGEABLE = frozenset(JobChanges.__annotations__)
+MOVING = frozenset({SyncJobState.RUNNING, SyncJobState.AWAITING_VERIFY})
 
 
 def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
     """The query for a page of jobs: one branch per wanted state, so that each walks an index in the order of ``seq``.
 
-    Parameters by name: after, limit, skip, equipment, text, and state0, state1, …"""
+    Parameters by name: after, limit, skip, equipment, text, passes, and state0, state1, …"""
     order = "ORDER BY seq DESC" if newest_first else "ORDER BY seq"
     page = f"{order} LIMIT :limit OFFSET :skip"
     conditions = ["seq > :after"]
@@ -57,6 +61,10 @@ def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
         conditions.append("equipment_id = :equipment")
     if wanted.text:
         conditions.append("instr(run_folded, :text)")
+    if wanted.min_passes:
+        conditions.append("verify_passes >= :passes")
+    if wanted.releasing:
+        conditions.append("releasing_at IS NOT NULL")
     also = " AND ".join(conditions)
     if not wanted.states:
         return f"SELECT {JOB_COLUMNS} FROM jobs WHERE {also} {page}"
@@ -69,7 +77,7 @@ def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
 
 def _page_values(wanted: JobFilter) -> dict[str, object]:
     states = {f"state{place}": state.value for place, state in enumerate(sorted(wanted.states))}
-    return {"equipment": wanted.equipment_id, "text": folded(wanted.text), **states}
+    return {"equipment": wanted.equipment_id, "text": folded(wanted.text), "passes": wanted.min_passes, **states}
 
 
 class Jobs:
@@ -190,7 +198,7 @@ class Jobs:
     ) -> SyncJobRow:
         """One legal transition; unless *changes* say otherwise the job is due now and not held."""
         job = self._known(db, job_id)
-        if not is_legal(job.state, to) or only_from not in (None, job.state):
+        if not is_legal(job.state, to) or only_from not in (None, job.state) or not is_free_for(job, to):
             raise IllegalTransitionError(
                 f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
                 "nothing was changed."
@@ -200,6 +208,73 @@ class Jobs:
         for debt in debts:
             ledger.owe(db, debt)
         return self._again(db, job)
+
+    def begin_release(self, db: sqlite3.Connection, job_id: str, at: datetime, who: str, what: str) -> SyncJobRow:
+        """Set the mark, once."""
+        job = self._known(db, job_id)
+        if job.releasing_at is not None:
+            return job
+        (owed,) = db.execute("SELECT count(*) FROM debts WHERE run_path = ?", (path_bytes(job.run_path),)).fetchone()
+        if job.state is not SyncJobState.CLEANUP_ELIGIBLE or job.keep_local or owed:
+            raise IllegalTransitionError(
+                f"The local copy of {safe_text(job.run_path)} may not be deleted any more; nothing was changed."
+            )
+        db.execute("UPDATE jobs SET releasing_at = ? WHERE seq = ?", (moment_text(at), job.seq))
+        ledger.append(db, HistoryEntry(at, job.run_path, job.id, who, what))
+        return self._again(db, job)
+
+    def forget(self, db: sqlite3.Connection, job_id: str, at: datetime, who: str, what: str) -> None:
+        """Drop a job and what hangs on it, except its history."""
+        job = self._known(db, job_id)
+        if job.state in MOVING:
+            raise IllegalTransitionError(
+                f"The run {safe_text(job.run_path)} is just being moved; pause its instrument first, then forget it."
+            )
+        key = path_bytes(job.run_path)
+        db.execute("DELETE FROM files WHERE job = ?", (job.seq,))
+        db.execute("DELETE FROM jobs WHERE seq = ?", (job.seq,))
+        db.execute("DELETE FROM debts WHERE run_path = ?", (key,))
+        db.execute("DELETE FROM observations WHERE run_path = ?", (key,))
+        db.execute("DELETE FROM holds WHERE key = ? AND scope = ?", (key, HoldScope.RUN.value))
+        ledger.append(db, HistoryEntry(at, job.run_path, job.id, who, what, before=job.state.value))
+
+    def restore(self, db: sqlite3.Connection, job: SyncJobRow, at: datetime, who: str, what: str) -> bool:
+        """Insert a whole row, unless the run or the id has one."""
+        known = db.execute("SELECT 1 FROM jobs WHERE run_path = ? OR id = ?", (path_bytes(job.run_path), plain(job.id)))
+        if known.fetchone() is not None:
+            return False
+        columns = {name: column_value(name, getattr(job, name)) for name in sorted(_CHANGEABLE)}
+        columns |= {
+            "id": plain(job.id),
+            "run_path": path_bytes(job.run_path),
+            "run_folded": folded(job.run_path),
+            "equipment_id": plain(job.equipment_id),
+            "state": job.state.value,
+            "enqueued_at": None if job.enqueued_at is None else moment_text(job.enqueued_at),
+            "releasing_at": None if job.releasing_at is None else moment_text(job.releasing_at),
+        }
+        columns["ready"], columns["due_us"] = readiness(job.state.value, job.held, columns["next_attempt_at"])
+        marks = ", ".join("?" * len(columns))
+        db.execute(f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
+        ledger.append(db, HistoryEntry(at, job.run_path, job.id, who, what, after=job.state.value))
+        return True
+
+    def stale(
+        self,
+        db: sqlite3.Connection,
+        equipment_id: str,
+        states: frozenset[SyncJobState],
+        before: datetime,
+        *,
+        limit: int,
+        skip: int,
+    ) -> list[SyncJobRow]:
+        """A page by the moment of the last pass; rows that cannot be read are left out."""
+        rows = db.execute(
+            f"{STALE_SQL} AND state IN ({', '.join('?' * len(states))}) ORDER BY passed_at, seq LIMIT ? OFFSET ?",
+            (equipment_id, moment_text(before), *sorted(state.value for state in states), limit, skip),
+        )
+        return list(self._skips.each(rows, read_job, "job"))
 
     def amend(self, db: sqlite3.Connection, job_id: str, changes: JobChanges) -> SyncJobRow:
         """Change columns, not the state."""
@@ -269,6 +344,11 @@ class Jobs:
         )
         places = ", ".join(f"{name} = ?" for name in columns)
         db.execute(f"UPDATE jobs SET {places} WHERE seq = ?", (*columns.values(), job.seq))
+
+
+def is_free_for(job: SyncJobRow, to: SyncJobState) -> bool:
+    """What is half deleted here is never sent again (``FORMATS.md`` §6)."""
+    return job.releasing_at is None or to is SyncJobState.CLEANED
 
 
 def _step(job: SyncJobRow, to: SyncJobState, at: datetime, who: str, what: str) -> HistoryEntry:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Unpack
 
 from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreError
 from exlab_sync_tui.model.entry import FileRecord, FileTotals
+from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
 from exlab_sync_tui.queue.commands import KEPT
+from exlab_sync_tui.queue.jobs import MOVING, is_free_for
 from exlab_sync_tui.queue.rows import EPOCH, folded, plain
 from exlab_sync_tui.queue.store import Command, FilesWanted, HistoryEntry, JobChanges, JobFilter
 from exlab_sync_tui.text import safe_text
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from exlab_sync_tui.model.hold import Hold, HoldScope
+    from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.queue.store import Debt, DebtKind, NewJob, Observation
 
 _RUNNING = JobFilter(frozenset({SyncJobState.RUNNING}))
@@ -83,12 +85,15 @@ class MemoryStore:
             state=SyncJobState.QUEUED,
             enqueued_at=at,
             nas_path=new.nas_path,
-            seq=len(self._now.jobs) + 1,
+            seq=self._next_seq(),
             origin=new.origin,
         )
         self._now.jobs[job.id] = job
         self._append(HistoryEntry(at, job.run_path, job.id, who, "queued", after=job.state.value))
         return job, True
+
+    def _next_seq(self) -> int:
+        return next((job.seq for job in reversed(self._now.jobs.values())), 0) + 1
 
     async def job(self, job_id: str) -> SyncJobRow | None:
         """The job with this id."""
@@ -114,6 +119,8 @@ class MemoryStore:
             if job.seq > after_seq
             and (not wanted.states or job.state in wanted.states)
             and wanted.equipment_id in {"", job.equipment_id}
+            and job.verify_passes >= wanted.min_passes
+            and (job.releasing_at is not None or not wanted.releasing)
             and text in folded(job.run_path)
         ]
         if newest_first:
@@ -164,7 +171,7 @@ class MemoryStore:
     ) -> SyncJobRow:
         """Make one legal transition. Unless *changes* say otherwise the job is then due now and not held."""
         job = self._known(job_id)
-        if not is_legal(job.state, to) or only_from not in (None, job.state):
+        if not is_legal(job.state, to) or only_from not in (None, job.state) or not is_free_for(job, to):
             raise IllegalTransitionError(
                 f"The run {safe_text(job.run_path)} is {job.state.value} and cannot become {to.value} from there; "
                 "nothing was changed."
@@ -174,6 +181,57 @@ class MemoryStore:
         for debt in debts:
             await self.owe(debt)
         return moved
+
+    async def begin_release(self, job_id: str, *, at: datetime, who: str, what: str) -> SyncJobRow:
+        """Set the durable mark that local files are being deleted."""
+        job = self._known(job_id)
+        if job.releasing_at is not None:
+            return job
+        if job.state is not SyncJobState.CLEANUP_ELIGIBLE or job.keep_local or await self.debts(job.run_path):
+            raise IllegalTransitionError(
+                f"The local copy of {safe_text(job.run_path)} may not be deleted any more; nothing was changed."
+            )
+        marked = self._now.jobs[job_id] = replace(job, releasing_at=at)
+        self._append(HistoryEntry(at, job.run_path, job.id, who, what))
+        return marked
+
+    async def forget(self, job_id: str, *, at: datetime, who: str, what: str) -> None:
+        """Drop a job and what hangs on it, except its history."""
+        job = self._known(job_id)
+        if job.state in MOVING:
+            raise IllegalTransitionError(
+                f"The run {safe_text(job.run_path)} is just being moved; pause its instrument first, then forget it."
+            )
+        content = self._now
+        del content.jobs[job_id]
+        content.files.pop(job_id, None)
+        content.holds.pop((os.fsencode(job.run_path), HoldScope.RUN.value), None)
+        content.observations.pop(job.run_path, None)
+        for debt in await self.debts(job.run_path):
+            del content.debts[os.fsencode(debt.run_path), debt.kind]
+        self._append(HistoryEntry(at, job.run_path, job.id, who, what, before=job.state.value))
+
+    async def restore(self, job: SyncJobRow, *, at: datetime, who: str, what: str) -> bool:
+        """Put a job back as it was known elsewhere."""
+        if job.id in self._now.jobs or await self.job_of(job.run_path) is not None:
+            return False
+        self._now.jobs[job.id] = replace(job, seq=self._next_seq())
+        self._append(HistoryEntry(at, job.run_path, job.id, who, what, after=job.state.value))
+        return True
+
+    async def stale(
+        self, equipment_id: str, states: frozenset[SyncJobState], before: datetime, *, limit: int = 500, skip: int = 0
+    ) -> list[SyncJobRow]:
+        """A page of jobs whose last pass is long ago."""
+        found = [
+            (job.passed_at, job.seq, job)
+            for job in self._now.jobs.values()
+            if job.equipment_id == equipment_id
+            and job.state in states
+            and job.passed_at is not None
+            and job.passed_at <= before
+        ]
+        return [job for _, _, job in sorted(found, key=lambda item: item[:2])][skip : skip + limit]
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
         """Change columns without changing the state."""

@@ -26,15 +26,15 @@ _NAMED_AT_ONCE = 500
 JOB_COLUMNS = (
     "seq, id, run_path, equipment_id, state, attempts, last_attempt_at, next_attempt_at, last_error, verify_passes, "
     "verified_at, enqueued_at, nas_path, held, destination_id, origin, round, revision, resent, frozen, publishing, "
-    "started_at, evidence, manifest_sha256, files_total, bytes_total"
+    "started_at, evidence, manifest_sha256, files_total, bytes_total, passed_at, releasing_at, keep_local, beside"
 )
 FILE_COLUMNS = "rel, size, mtime_ns, inode, sha256, far_sha256, rung, published"
 HOLD_COLUMNS = "scope, key, kind, sentence, since, until, next_step, equipment_id"
 COMMAND_COLUMNS = "id, verb, target, who, at, taken_at, outcome, exit_code, done_at"
 HISTORY_COLUMNS = "seq, at, run_path, job_id, who, what, before, after, data"
 
-_MOMENTS = frozenset({"last_attempt_at", "next_attempt_at", "verified_at", "started_at"})
-_FLAGS = frozenset({"held", "resent", "frozen"})
+_MOMENTS = frozenset({"last_attempt_at", "next_attempt_at", "verified_at", "started_at", "passed_at"})
+_FLAGS = frozenset({"held", "resent", "frozen", "keep_local"})
 _EVIDENCE = {level.value: level for level in EvidenceLevel}
 
 
@@ -128,6 +128,10 @@ def read_job(row: sqlite3.Row) -> SyncJobRow:
         manifest_sha256=row["manifest_sha256"],
         files_total=row["files_total"],
         bytes_total=row["bytes_total"],
+        passed_at=parse_instant(row["passed_at"]),
+        releasing_at=parse_instant(row["releasing_at"]),
+        keep_local=bool(row["keep_local"]),
+        beside=row["beside"],
     )
 
 

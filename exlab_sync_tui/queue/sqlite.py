@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from exlab_sync_tui.errors import StoreError
 from exlab_sync_tui.queue import commands, files, ledger, schema
 from exlab_sync_tui.queue.connection import Connection, open_reader, open_writer
-from exlab_sync_tui.queue.jobs import Jobs
+from exlab_sync_tui.queue.jobs import MOVING, Jobs
 from exlab_sync_tui.queue.skipping import Skips
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import safe_text
@@ -171,6 +171,27 @@ class SQLiteStore:
                 db, job_id, to, at=at, who=who, what=what, debts=debts, only_from=only_from, changes=changes
             )
         )
+
+    async def begin_release(self, job_id: str, *, at: datetime, who: str, what: str) -> SyncJobRow:
+        """Set the durable mark that local files are being deleted."""
+        return await self._write(lambda db: self._jobs.begin_release(db, job_id, at, who, what))
+
+    async def forget(self, job_id: str, *, at: datetime, who: str, what: str) -> None:
+        """Drop a job; its records go in batches first, so that the last step is short."""
+        job = await self.job(job_id)
+        if job is not None and job.state not in MOVING:
+            await self.drop_files(job_id)
+        await self._write(lambda db: self._jobs.forget(db, job_id, at, who, what))
+
+    async def restore(self, job: SyncJobRow, *, at: datetime, who: str, what: str) -> bool:
+        """Put a job back as it was known elsewhere."""
+        return await self._write(lambda db: self._jobs.restore(db, job, at, who, what))
+
+    async def stale(
+        self, equipment_id: str, states: frozenset[SyncJobState], before: datetime, *, limit: int = 500, skip: int = 0
+    ) -> list[SyncJobRow]:
+        """A page of jobs whose last pass is long ago."""
+        return await self._read(lambda db: self._jobs.stale(db, equipment_id, states, before, limit=limit, skip=skip))
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:
         """Change columns without changing the state."""

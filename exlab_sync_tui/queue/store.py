@@ -43,6 +43,9 @@ class JobChanges(TypedDict, total=False):
     manifest_sha256: str
     files_total: int
     bytes_total: int
+    passed_at: datetime | None
+    keep_local: bool
+    beside: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,16 @@ class FilesWanted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs to list. Empty fields do not restrict; ``text`` must occur in the run path, in any case."""
+    """Which jobs to list. Empty fields do not restrict; ``text`` must occur in the run path, in any case.
+
+    ``min_passes``: at least so many verification passes; ``releasing``: those whose deletion has begun.
+    """
 
     states: frozenset[SyncJobState] = frozenset()
     equipment_id: str = ""
     text: str = ""
+    min_passes: int = 0
+    releasing: bool = False
 
 
 class JobStore(Protocol):
@@ -207,7 +215,29 @@ class JobStore(Protocol):
         """Make one legal transition with its changes, history line and debts.
 
         Raises ``IllegalTransitionError``, also if the job is not in the state *only_from* any more: who decided about
-        it while something else moved it must look again."""
+        it while something else moved it must look again. A job whose deletion has begun can only become cleaned."""
+        ...
+
+    async def begin_release(self, job_id: str, *, at: datetime, who: str, what: str) -> SyncJobRow:
+        """Set the durable mark that its local files are being deleted from now on; a second time changes nothing.
+
+        Raises ``IllegalTransitionError`` unless the job is cleanup_eligible, owes nothing and is not kept."""
+        ...
+
+    async def forget(self, job_id: str, *, at: datetime, who: str, what: str) -> None:
+        """Drop a job with its records, its hold, its debts and its observation; its history stays, with a last line.
+
+        Raises ``NotFoundError``, and ``IllegalTransitionError`` for one that is just moving."""
+        ...
+
+    async def restore(self, job: SyncJobRow, *, at: datetime, who: str, what: str) -> bool:
+        """Put a job back as it was known elsewhere; ``False`` if the run or the id has one already."""
+        ...
+
+    async def stale(
+        self, equipment_id: str, states: frozenset[SyncJobState], before: datetime, *, limit: int = 500, skip: int = 0
+    ) -> list[SyncJobRow]:
+        """A page of jobs in these states whose last pass was at or before a moment, the longest ago first."""
         ...
 
     async def amend(self, job_id: str, **changes: Unpack[JobChanges]) -> SyncJobRow:

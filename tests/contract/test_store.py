@@ -530,3 +530,95 @@ async def test_a_closed_store_says_so(store: JobStore) -> None:
         await store.jobs(EVERY)
     with pytest.raises(StoreError, match="not open"):
         await store.note("a", "b")
+
+
+async def eligible(store: JobStore, name: str = "a") -> SyncJobRow:
+    job = await verified(store, name)
+    return await store.move(job.id, S.CLEANUP_ELIGIBLE, at=NOON, who="engine", what="passes and age hold")
+
+
+class TestRelease:
+    async def test_the_mark_is_set_once_and_stays(self, store: JobStore) -> None:
+        job = await eligible(store)
+        marked = await store.begin_release(job.id, at=NOON, who="reaper", what="deletion begins")
+        assert (marked.releasing_at, marked.is_released, marked.state) == (NOON, True, S.CLEANUP_ELIGIBLE)
+        again = await store.begin_release(job.id, at=NOON + SECOND, who="reaper", what="deletion begins")
+        assert again == marked
+        await reopened(store)
+        assert await store.job(job.id) == marked
+        assert [line.what for line in await store.history("/lab/a")].count("deletion begins") == 1
+        assert [one.id for one in await store.jobs(JobFilter(releasing=True))] == [job.id]
+
+    async def test_a_run_that_is_being_deleted_is_never_queued_again(self, store: JobStore) -> None:
+        job = await eligible(store)
+        await store.begin_release(job.id, at=NOON, who="reaper", what="deletion begins")
+        for state in (S.QUEUED, S.FAILED):
+            with pytest.raises(IllegalTransitionError):
+                await store.move(job.id, state, at=NOON, who="monitor", what="changed")
+        cleaned = await store.move(job.id, S.CLEANED, at=NOON, who="reaper", what="deleted")
+        assert cleaned.is_released
+
+    async def test_it_needs_the_state_and_a_run_that_owes_nothing_and_is_not_kept(self, store: JobStore) -> None:
+        not_yet, kept, owing = await verified(store, "a"), await eligible(store, "b"), await eligible(store, "c")
+        await store.amend(kept.id, keep_local=True)
+        await store.owe(Debt("/lab/c", DebtKind.SYNC_STATUS, "synced", NOON))
+        for job in (not_yet, kept, owing):
+            with pytest.raises(IllegalTransitionError):
+                await store.begin_release(job.id, at=NOON, who="reaper", what="deletion begins")
+        assert await store.jobs(JobFilter(releasing=True)) == []
+
+
+class TestForget:
+    async def test_everything_goes_but_the_history(self, store: JobStore) -> None:
+        job = await verified(store)
+        await store.put_files(job.id, [FileRecord("a.raw", 1, 2)])
+        await store.owe(Debt("/lab/a", DebtKind.SYNC_STATUS, "synced", NOON))
+        await store.observe(Observation("/lab/a", "f", NOON, NOON))
+        await store.set_hold(Hold(HoldScope.RUN, "/lab/a", HoldKind.CONFLICT, "something", NOON))
+        await store.forget(job.id, at=NOON, who="mira", what="deleted on purpose")
+        assert await store.job_of("/lab/a") is None
+        assert await store.debts() == []
+        assert await store.holds() == []
+        assert await store.observation("/lab/a") is None
+        assert await store.files(job.id) == []
+        assert (await store.counts()).get(("SCOPE", S.VERIFIED), 0) == 0
+        last = (await store.history("/lab/a"))[-1]
+        assert (last.who, last.what, last.before, last.after) == ("mira", "deleted on purpose", "verified", "")
+
+    async def test_a_run_on_its_way_is_not_forgotten(self, store: JobStore) -> None:
+        await queued(store)
+        running = await store.claim("SCOPE", at=NOON)
+        assert running is not None
+        with pytest.raises(IllegalTransitionError, match="pause"):
+            await store.forget(running.id, at=NOON, who="mira", what="gone")
+        with pytest.raises(NotFoundError):
+            await store.forget("nobody", at=NOON, who="mira", what="gone")
+
+
+class TestRestore:
+    async def test_a_whole_row_comes_back(self, store: JobStore) -> None:
+        job = await eligible(store)
+        await store.begin_release(job.id, at=NOON, who="reaper", what="deletion begins")
+        known = await store.job(job.id)
+        assert known is not None
+        told = replace(known, id="other", run_path="/lab/b", verify_passes=2, passed_at=NOON, beside="abcd1234")
+        assert await store.restore(told, at=NOON, who="rebuild", what="found on the destination")
+        again = await store.job("other")
+        assert again == replace(told, seq=again.seq if again else 0)
+        assert not await store.restore(replace(told, id="third"), at=NOON, who="rebuild", what="again")
+        assert not await store.restore(replace(told, run_path="/lab/c"), at=NOON, who="rebuild", what="again")
+
+
+class TestStale:
+    async def test_the_longest_unproved_comes_first(self, store: JobStore) -> None:
+        for name, hours in (("a", 3), ("b", 1), ("c", 2), ("d", 9)):
+            job = await verified(store, name)
+            await store.amend(job.id, passed_at=NOON + timedelta(hours=hours), verify_passes=hours)
+        await verified(store, "e")
+        states = frozenset({S.VERIFIED, S.CLEANED})
+        before = NOON + timedelta(hours=3)
+        assert [job.id for job in await store.stale("SCOPE", states, before)] == ["id-b", "id-c", "id-a"]
+        assert [job.id for job in await store.stale("SCOPE", states, before, limit=1, skip=1)] == ["id-c"]
+        assert await store.stale("OTHER", states, before) == []
+        assert await store.stale("SCOPE", frozenset({S.CLEANED}), before) == []
+        assert [job.id for job in await store.jobs(JobFilter(min_passes=3))] == ["id-a", "id-d"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 EVERY = JobFilter()
-NEXT = schema.Migration(2, "ALTER TABLE notes ADD COLUMN since TEXT;")
+NEXT = schema.Migration(3, "ALTER TABLE notes ADD COLUMN since TEXT;")
 
 
 @pytest.fixture
@@ -73,21 +73,49 @@ def edit(path: Path, sql: str, *values: object) -> None:
     db.close()
 
 
+FIRST_FORM = schema.migrations()[:1]
+
+
 class TestUpgrade:
+    async def test_the_first_form_gets_the_columns_of_cleanup_after_a_backup(self, tmp_path: Path) -> None:
+        path = tmp_path / "queue.db"
+        schema.prepare(path, FIRST_FORM)
+        verified, later = "2025-03-09T12:00:00.000000Z", "2025-03-10T12:00:00.000000Z"
+        for name, passes, last in (("a", 1, verified), ("b", 2, later), ("c", 0, later)):
+            edit(
+                path,
+                "INSERT INTO jobs (id, run_path, run_folded, equipment_id, state, verify_passes, verified_at,"
+                " last_attempt_at) VALUES (?, ?, ?, 'SCOPE', 'verified', ?, ?, ?)",
+                *(name, name.encode(), name.encode(), passes, verified, last),
+            )
+        store = await opened(path)
+        jobs = await store.jobs(EVERY)
+        assert [(job.id, job.passed_at) for job in jobs] == [
+            ("a", NOON),
+            ("b", NOON + timedelta(days=1)),
+            ("c", None),
+        ]
+        assert [(job.releasing_at, job.keep_local, job.beside) for job in jobs] == [(None, False, "")] * 3
+        assert [job.id for job in await store.stale("SCOPE", frozenset({SyncJobState.VERIFIED}), NOON)] == ["a"]
+        await store.close()
+        assert "queue.db.before-2.bak" in names_beside(path)
+        with pytest.raises(StoreTooNewError):
+            schema.prepare(path, FIRST_FORM)
+
     async def test_an_older_store_is_backed_up_and_then_upgraded(self, path: Path) -> None:
         store = SQLiteStore(path, migrations=[*schema.migrations(), NEXT])
         await store.open()
         assert len(await store.jobs(EVERY)) == 2
         identity = store.store_id
         await store.close()
-        backup = await opened(path.with_name("queue.db.before-2.bak"))
+        backup = await opened(path.with_name("queue.db.before-3.bak"))
         assert (len(await backup.jobs(EVERY)), backup.store_id) == (2, identity)
         await backup.close()
-        with pytest.raises(StoreTooNewError, match="form 2"):
+        with pytest.raises(StoreTooNewError, match="form 3"):
             await opened(path)
 
     async def test_a_failed_upgrade_changes_nothing(self, path: Path) -> None:
-        broken = schema.Migration(2, "CREATE TABLE half (a); CREATE TABLE jobs (b);")
+        broken = schema.Migration(3, "CREATE TABLE half (a); CREATE TABLE jobs (b);")
         with pytest.raises(StoreError, match="already exists"):
             await SQLiteStore(path, migrations=[*schema.migrations(), broken]).open()
         store = await opened(path)
@@ -162,7 +190,7 @@ class TestDamage:
                 await opened(tmp_path / "queue.db", read_only=read_only)
 
     async def test_a_backup_that_cannot_be_made_stops_the_upgrade(self, path: Path) -> None:
-        make_folder(path.with_name("queue.db.before-2.bak"))
+        make_folder(path.with_name("queue.db.before-3.bak"))
         with pytest.raises(StoreError, match="cannot be prepared"):
             await SQLiteStore(path, migrations=[*schema.migrations(), NEXT]).open()
         store = await opened(path)
