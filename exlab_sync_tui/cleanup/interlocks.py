@@ -175,7 +175,12 @@ def counts_as_pass(job: SyncJobRow, evidence: EvidenceLevel | None, now: datetim
     last = job.passed_at or job.verified_at
     if last is None or now < last + interval:
         return False
-    return evidence is None or evidence.satisfies(WEAKEST_PROOF) or job.evidence is None or evidence.satisfies(job.evidence)
+    return (
+        evidence is None
+        or evidence.satisfies(WEAKEST_PROOF)
+        or job.evidence is None
+        or evidence.satisfies(job.evidence)
+    )
 
 
 def passes_after(job: SyncJobRow, evidence: EvidenceLevel | None) -> tuple[int, EvidenceLevel | None]:

@@ -12,7 +12,6 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.errors import UnsafePathError
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.platform import flush_folder
 from exlab_sync_tui.tree.folder import BY_DESCRIPTOR, Folder
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.model.entry import FileRecord
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
-_STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})
+_REPLACED = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EINVAL})
+"""Something else lies in a folder's or a file's place: it is not ours to follow or to remove."""
+_STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.ENOTDIR, errno.ENOENT})
 
 
 @dataclass(slots=True)
@@ -73,17 +73,20 @@ class Hands:
         for record in records:
             if self._stopped():
                 return False
-            self._each(record.rel, lambda parent, name, record=record: self._unlink_file(parent, name, record))  # type: ignore[misc]
+            self._each(record.rel, self._unlink_file, record)
         return True
 
     def unlink_links(self, links: Mapping[str, str]) -> None:
         """Unlink these links (path to target), as far as they are links to that target; what they point to stays."""
         for rel, target in links.items():
-            self._each(rel, lambda parent, name, rel=rel, target=target: self._unlink_link(parent, name, rel, target))  # type: ignore[misc]
+            self._each(rel, self._unlink_link, rel, target)
 
-    def remove_folders(self, rels: Iterable[str]) -> None:
-        """Remove these folders and those above them, below the run, as far as they are empty; deepest first."""
-        wanted: set[str] = set()
+    def remove_folders(self, rels: Iterable[str], *, cache_too: bool = False) -> None:
+        """Remove these folders and those above them, below the run, as far as they are empty; deepest first.
+
+        *cache_too*: also the run's own cache folder, if nothing is left in it.
+        """
+        wanted: set[str] = {CACHE_FOLDER} if cache_too else set()
         for rel in rels:
             folder = checked_rel(rel)
             while folder and folder not in wanted and folder != CACHE_FOLDER:
@@ -97,7 +100,7 @@ class Hands:
     def unlink_read_back(self, contents: Mapping[str, bytes]) -> None:
         """Unlink files of the cache folder (path below the run) that still have exactly the bytes that were read."""
         for rel, data in contents.items():
-            self._each(rel, lambda parent, name, rel=rel, data=data: self._unlink_known(parent, name, rel, data))  # type: ignore[misc]
+            self._each(rel, self._unlink_known, rel, data)
 
     def close(self) -> None:
         """Make what was done durable and close the folders; idempotent."""
@@ -111,14 +114,14 @@ class Hands:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _each(self, rel: str, step: Callable[[Folder, str], None]) -> None:
+    def _each(self, rel: str, step: Callable[..., None], *given: object) -> None:
         folder, _, name = checked_rel(rel).rpartition("/")
         try:
-            step(self._enter(folder), name)
+            step(self._enter(folder), name, *given)
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno == errno.ENOENT:
                 self.tally.gone += 1
-            elif error.errno == errno.ELOOP:  # a link in a folder's place
+            elif error.errno in _REPLACED:
                 self.tally.changed.append(rel)
             else:
                 self.tally.refused.append((rel, error.strerror or type(error).__name__))
@@ -159,7 +162,7 @@ class Hands:
             os.rmdir(parent.base + name, dir_fd=parent.fd)
             self._touched = True
         except OSError as error:
-            if error.errno not in _STAYS | _GONE:
+            if error.errno not in _STAYS:
                 raise
 
     def _enter(self, rel: str) -> Folder:
@@ -189,13 +192,3 @@ def _open_run(run: Path) -> Folder:
             return parent.sub(run.name)
     except OSError as error:
         raise RunFolderGoneError from error
-
-
-def checked_names(rels: Iterable[str]) -> str:
-    """The first path that does not stay inside the run, or nothing."""
-    for rel in rels:
-        try:
-            checked_rel(rel)
-        except UnsafePathError:
-            return rel
-    return ""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.cleanup.interlocks import CleanupOptions
 from exlab_sync_tui.engine.board import Board
 from exlab_sync_tui.engine.breaker import Breaker
 from exlab_sync_tui.engine.bus import Bus
@@ -27,6 +28,11 @@ from exlab_sync_tui.engine.setback import Setback, requeue_refused
 from exlab_sync_tui.engine.travel.assembled import AssembledWay
 from exlab_sync_tui.engine.travel.blackbox import BlackBoxWay
 from exlab_sync_tui.engine.travel.journey import Journey
+from exlab_sync_tui.engine.upkeep.caretaker import Caretaker
+from exlab_sync_tui.engine.upkeep.facts import Facts
+from exlab_sync_tui.engine.upkeep.reaper import Reaper
+from exlab_sync_tui.engine.upkeep.turn import Turn
+from exlab_sync_tui.engine.upkeep.verdicts import Verdicts
 from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.hold import HoldScope
@@ -66,6 +72,9 @@ class Works:
     chronicle: Chronicle
     orders: Orders
     transports: tuple[Transport, ...]
+    caretakers: dict[str, Caretaker]
+    facts: dict[str, Facts]
+    cleanup: CleanupOptions
     allowlist: tuple[str, ...] = ()
 
     def wake(self, equipment_id: str) -> None:
@@ -127,6 +136,9 @@ class _Wiring:
         self._transports: dict[str, Transport] = {}
         self._breakers: dict[str, Breaker] = {}
         self._lanes: dict[str, Lane] = {}
+        self._caretakers: dict[str, Caretaker] = {}
+        self._facts: dict[str, Facts] = {}
+        self._cleanup = cleanup_options(blueprint.settings)
         self._instruments: dict[str, Instrument] = {}
         store = SQLiteStore(blueprint.queue_db)
         bus = Bus(blueprint.clock)
@@ -149,11 +161,14 @@ class _Wiring:
         instruments = self._instruments = {item.id: self._instrument(item) for item in settings.equipment}
         plain = tuple(one.folder.root for one in instruments.values() if one.folder.layout is Layout.PLAIN)
         intake = Intake(parts)
+        verdicts = Verdicts(parts, self._cleanup.interval)
         bookkeeper = Bookkeeper(parts, plain)
         slots = asyncio.Semaphore(settings.sync.max_parallel_runs or _MANY)
         for one in instruments.values():
             if not one.destination.unready:
-                self._lanes[one.id] = self._lane(one, intake, bookkeeper, slots)
+                turn = Turn()
+                self._lanes[one.id] = self._lane(one, intake, bookkeeper, slots, turn)
+                self._caretakers[one.id] = self._caretaker(one, bookkeeper, turn, verdicts)
         return Works(
             parts=parts,
             instruments=instruments,
@@ -162,14 +177,34 @@ class _Wiring:
             intake=intake,
             bookkeeper=bookkeeper,
             chronicle=Chronicle(parts.bus, parts.identities.host, [one.folder for one in instruments.values()]),
-            orders=Orders(
-                parts, instruments, timedelta(hours=settings.verify.audit_interval_hours), self._plan.remote_stat
-            ),
+            orders=Orders(parts, instruments, verdicts, self._plan.remote_stat),
             transports=tuple(self._transports.values()),
+            caretakers=self._caretakers,
+            facts=self._facts,
+            cleanup=self._cleanup,
             allowlist=settings.operators.allowlist,
         )
 
-    def _lane(self, one: Instrument, intake: Intake, bookkeeper: Bookkeeper, slots: asyncio.Semaphore) -> Lane:
+    def _caretaker(self, one: Instrument, bookkeeper: Bookkeeper, turn: Turn, verdicts: Verdicts) -> Caretaker:
+        parts, options, lane = self._parts, self._cleanup, self._lanes[one.id]
+        facts = self._facts[one.id] = Facts(parts, one, options, turn, self._plan.remote_stat)
+        days = self._plan.settings.verify.audit_days
+        reaper = Reaper(parts, one, options, facts=facts, turn=turn, verdicts=verdicts, bookkeeper=bookkeeper)
+        caretaker = Caretaker(
+            parts,
+            one,
+            options,
+            reaper=reaper,
+            lane=lane,
+            breaker=self._breaker(one.destination),
+            audit_every=timedelta(days=days) if days else None,
+        )
+        lane.after_each(caretaker.wake)
+        return caretaker
+
+    def _lane(
+        self, one: Instrument, intake: Intake, bookkeeper: Bookkeeper, slots: asyncio.Semaphore, turn: Turn
+    ) -> Lane:
         breaker = self._breaker(one.destination)
         direct = self._plan.settings.sync.publish == "direct"
         journey = Journey(self._parts, one, _way_of(one.destination, direct=direct), breaker)
@@ -182,6 +217,7 @@ class _Wiring:
             setback=setback,
             bookkeeper=bookkeeper,
             slots=slots,
+            turn=turn,
             shortest_rest=self._plan.poll_interval,
             sends=self._plan.enabled,
         )
@@ -288,6 +324,22 @@ def assemble(
             operator=operator or "",
             transport_factory=transport_factory,
         )
+    )
+
+
+def cleanup_options(settings: Settings) -> CleanupOptions:
+    """What the configuration says of cleanup; without a ``nas_cleanup`` block it is off."""
+    block = settings.nas_cleanup
+    interval = timedelta(hours=settings.verify.audit_interval_hours)
+    if block is None:
+        return CleanupOptions(interval=interval)
+    return CleanupOptions(
+        configured=True,
+        enabled=block.enabled,
+        min_passes=block.min_verify_passes,
+        min_age=timedelta(hours=block.min_age_hours),
+        retain_cache=block.retain_cache,
+        interval=interval,
     )
 
 

@@ -25,6 +25,7 @@ _WRITTEN = frozenset(
         EventKind.RUN_VERIFIED,
         EventKind.RUN_RETRY,
         EventKind.RUN_FAILED,
+        EventKind.RUN_CLEANED,
         EventKind.HOLD_SET,
         EventKind.FILE_MISMATCH,
         EventKind.OPERATOR,

@@ -23,7 +23,9 @@ from exlab_sync_tui.watch.monitor import Monitor
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.assembly import Blueprint, Works
+    from exlab_sync_tui.engine.lane import Lane
     from exlab_sync_tui.engine.parts import Instrument
+    from exlab_sync_tui.engine.upkeep.caretaker import Caretaker
     from exlab_sync_tui.model.run import EquipmentFolder
     from exlab_sync_tui.platform import FileLock
 
@@ -133,10 +135,10 @@ class Engine:
     async def _quiet(self) -> None:
         if self._healing is not None:
             await self._healing
-        lanes = list(self.works.lanes.values())
-        while not all(lane.is_idle for lane in lanes):
-            for lane in lanes:
-                await lane.settled()
+        busy: list[Lane | Caretaker] = [*self.works.lanes.values(), *self.works.caretakers.values()]
+        while not all(one.is_idle for one in busy):
+            for one in busy:
+                await one.settled()
 
     async def _take_up(self, *, lanes: bool) -> None:
         works, parts = self.works, self.works.parts
@@ -150,6 +152,7 @@ class Engine:
         for instrument in works.instruments.values():
             if not await self._may_run(instrument):
                 works.lanes.pop(instrument.id, None)
+                works.caretakers.pop(instrument.id, None)
                 continue
             if self.blueprint.enabled:  # else the hold that says so stands before any pause
                 await self.steering.pauses.take_up(instrument.id)
@@ -157,6 +160,8 @@ class Engine:
                 lane = works.lanes[instrument.id]
                 lane.wake()
                 self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {instrument.id}"))
+                caretaker = works.caretakers[instrument.id]
+                self._tasks.append(asyncio.create_task(caretaker.run(), name=f"caretaker {instrument.id}"))
         if lanes:
             self._healing = asyncio.create_task(self._heal(), name="heal")
         parts.bus.say(EventKind.ENGINE_STARTED, f"Engine started: {count(len(works.instruments), 'instrument')}.")

@@ -73,6 +73,8 @@ class Bookkeeper:
         self._parts.creation.set_sync_status(run, debt.value)
         if debt.value == "pending":
             self._append_transition(run, "sync_queued", debt, {})
+        elif debt.value == "cleaned":
+            self._append_transition(run, "cleared", debt, {})
 
     def _write_records(self, run: Path, debt: Debt) -> None:
         kept = self._parts.records_folder / debt.value

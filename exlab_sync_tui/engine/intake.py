@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from exlab_sync_tui.engine.travel.freeze import compare
 from exlab_sync_tui.engine.travel.places import place_of
+from exlab_sync_tui.engine.upkeep.leftovers import kept_receipt, tell_leftovers
 from exlab_sync_tui.errors import CreationDuplicateKeysError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
@@ -39,11 +40,15 @@ class Intake:
             return await self._enqueue(run, instrument, origin=origin, who=who)
 
     async def _enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
-        if run.equipment.layout is Layout.EXLAB:
-            refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
         run_path = str(run.path)
         job = await self._parts.store.job_of(run_path)
-        synced = job is not None and job.state in PUBLISHED | {SyncJobState.CLEANED}
+        if job is not None and job.is_released:  # never snapshotted again (FORMATS.md §6)
+            receipt = await asyncio.to_thread(kept_receipt, self._parts.records_folder, job)
+            await tell_leftovers(self._parts, job, instrument.litter, receipt)
+            return SyncJobHandle(job.id, SyncHandleState.QUEUED, run_path)
+        if run.equipment.layout is Layout.EXLAB:
+            refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
+        synced = job is not None and job.state in PUBLISHED
         verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), synced=synced)
         if verdict.blocking:
             return await self.block(run, verdict)
@@ -111,7 +116,7 @@ class Intake:
             frozen=additions,
             round=Round.ADDITIONS if additions else Round.REVISION,
             revision=revision,
-            nas_path=place_of(run, instrument, revision),
+            nas_path=place_of(run, instrument, revision, job.beside),
             attempts=0,
             resent=False,
             verify_passes=0,

@@ -22,11 +22,14 @@ from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tree.hashing import source_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.debts import Bookkeeper
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.engine.setback import Setback
     from exlab_sync_tui.engine.travel.journey import Journey
+    from exlab_sync_tui.engine.upkeep.turn import Turn
     from exlab_sync_tui.model.job import SyncJobRow
 
 _LOG = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class Lane:
         setback: Setback,
         bookkeeper: Bookkeeper,
         slots: asyncio.Semaphore,
+        turn: Turn,
         shortest_rest: float,
         sends: bool = True,
     ) -> None:
@@ -57,6 +61,8 @@ class Lane:
         self._setback = setback
         self._bookkeeper = bookkeeper
         self._slots = slots
+        self._destination_turn = turn
+        self._on_walked: Callable[[], None] = lambda: None
         self._shortest_rest = shortest_rest
         self._sends = sends
         self._queued = JobFilter(frozenset({SyncJobState.QUEUED}), instrument.id)
@@ -81,6 +87,10 @@ class Lane:
         self._is_paused = False
         self._has_looked_back = False
         self.wake()
+
+    def after_each(self, call: Callable[[], None]) -> None:
+        """Let *call* know whenever a run has had a turn."""
+        self._on_walked = call
 
     @property
     def is_paused(self) -> bool:
@@ -113,7 +123,8 @@ class Lane:
     async def _take_up_unverified(self) -> None:
         """Jobs sent before a stop or a pause: verification alone is repeated (``FORMATS.md`` §6)."""
         self._has_looked_back = True
-        await self._journey.sweep()
+        async with self._destination_turn.sending():
+            await self._journey.sweep()
         unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
         for job in await self._parts.store.jobs(unverified):
             async with self._slots:
@@ -181,7 +192,13 @@ class Lane:
         return _LONGEST_REST if due is None else (due - self._parts.now()).total_seconds()
 
     async def _walk(self, job: SyncJobRow) -> None:
-        """One turn of one job; whatever goes wrong stays in this run (invariant S10)."""
+        """One turn of one job, which nothing that only looks after runs holds up."""
+        async with self._destination_turn.sending():
+            await self._take_turn(job)
+        self._on_walked()
+
+    async def _take_turn(self, job: SyncJobRow) -> None:
+        """Whatever goes wrong stays in this run (invariant S10)."""
         try:
             await self._journey_of(job)
         except RunBlocked as blocked:

@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.audit import Audit
-from exlab_sync_tui.engine.travel.assembled import mismatch
 from exlab_sync_tui.errors import IllegalTransitionError, RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import PUBLISHED, Round, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, SyncJobState
 from exlab_sync_tui.model.verdict import VerifyResult
-from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
-from exlab_sync_tui.text import count, safe_text, utc
-from exlab_sync_tui.tree.paths import FIRST_REVISION
+from exlab_sync_tui.queue.store import Debt, DebtKind
+from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from exlab_sync_tui.engine.parts import Instrument, Parts
+    from exlab_sync_tui.engine.upkeep.verdicts import Verdicts
     from exlab_sync_tui.model.job import SyncJobRow
+
+
+_COMPARED = PUBLISHED | {SyncJobState.CLEANED}
 
 
 class Orders:
@@ -33,17 +34,17 @@ class Orders:
         self,
         parts: Parts,
         instruments: Mapping[str, Instrument],
-        audit_interval: timedelta,
+        verdicts: Verdicts,
         remote_stat: Callable[[SyncJobRow], bool] | None,
     ) -> None:
         self._parts = parts
         self._instruments = instruments
-        self._audit_interval = audit_interval
+        self._verdicts = verdicts
         self._remote_stat = remote_stat
 
     async def retry(self, job: SyncJobRow, *, who: str) -> None:
         """Queue a failed run afresh; give a verified one a verification pass. Raises ``RefusedError`` for any other."""
-        if job.state in PUBLISHED:
+        if job.state in _COMPARED:
             await self._add_pass(job, who)
         elif job.state is SyncJobState.FAILED:
             with suppress(IllegalTransitionError):  # somebody else has done it in this moment
@@ -90,19 +91,11 @@ class Orders:
         """The far files against the recorded digests: what has changed here since is a new round, not a mismatch."""
         result = await self._audit(job, with_local=False)
         self._refuse_no_pass(job, result)
-        if await self._parts.store.job(job.id) != job:
-            raise RefusedError(f"{safe_text(job.run_path)} has gone on while it was compared; look at it again.")
         if result.mismatched or result.missing:
-            await self._fail(job, result, who)
+            title = self._instruments[job.equipment_id].destination.title
+            await self._verdicts.differed(job, [*result.mismatched, *result.missing], title, who)
             return
-        now = self._parts.now()
-        counts_from = max(moment for moment in (job.verified_at, job.last_attempt_at) if moment) + self._audit_interval
-        counted = now >= counts_from
-        if counted:
-            await self._parts.store.amend(job.id, verify_passes=job.verify_passes + 1, last_attempt_at=now)
-        rest = "" if counted else f"; another pass counts from {utc(counts_from)} on"
-        what = f"verified again, {count(result.files, 'file')} agree{rest}"
-        await self._parts.store.record(HistoryEntry(now, job.run_path, job.id, who, what))
+        await self._verdicts.agreed(job, result, who)
 
     def _refuse_no_pass(self, job: SyncJobRow, result: VerifyResult) -> None:
         why = (result.error_kind.value if result.error_kind else "").replace("_", " ")
@@ -113,26 +106,3 @@ class Orders:
                 f"{safe_text(job.run_path)} could not be verified now ({why}); it stays verified as it was. Try again"
                 " later."
             )
-
-    async def _fail(self, job: SyncJobRow, result: VerifyResult, who: str) -> None:
-        """A mismatch found later: no pass counts any more, and the operator chooses (``FORMATS.md`` §8).
-
-        What lies there proves nothing any more, so whatever is sent next is the whole run.
-        """
-        differing = [*result.mismatched, *result.missing]
-        sentence = str(mismatch(self._instruments[job.equipment_id].destination.title, differing))
-        now = self._parts.now()
-        job = await self._parts.store.move(
-            job.id,
-            SyncJobState.FAILED,
-            at=now,
-            who=who,
-            what=sentence,
-            only_from=job.state,
-            round=Round.FIRST if job.revision == FIRST_REVISION else Round.REVISION,
-            frozen=False,
-            debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "failed", now)],
-            verify_passes=0,
-            last_error=f"{TransportErrorKind.HASH_MISMATCH.value}: {sentence}",
-        )
-        self._parts.bus.say(EventKind.RUN_FAILED, sentence, job=job)

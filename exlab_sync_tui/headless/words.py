@@ -28,6 +28,7 @@ OF_EVENT: Mapping[EventKind, tuple[str, str]] = {
     EventKind.RUN_VERIFIED: (GOOD, "verified"),
     EventKind.RUN_RETRY: (WAIT, "again"),
     EventKind.RUN_FAILED: (BAD, "failed"),
+    EventKind.RUN_CLEANED: (GOOD, "cleaned"),
     EventKind.HOLD_SET: (WAIT, "waits"),
     EventKind.HOLD_CLEARED: (NOTE, "free"),
     EventKind.FILE_MISMATCH: (BAD, "mismatch"),

@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     RUN_VERIFIED = "run_verified"
     RUN_RETRY = "run_retry"
     RUN_FAILED = "run_failed"
+    RUN_CLEANED = "run_cleaned"
     HOLD_SET = "hold_set"
     HOLD_CLEARED = "hold_cleared"
     FILE_MISMATCH = "file_mismatch"

@@ -79,9 +79,9 @@ class SyncJobRow:
     ``resent`` is set once the one re-send after a mismatch has been used. ``frozen``: the file records are those of
     this sending; otherwise they are of an older one and prove nothing of what is sent now. ``publishing`` is the
     SHA-256 (hex) of the manifest about to be published: the intent that is stored before the rename. ``revision`` is 1
-    for ``<run>``, 2 for ``<run>__r2``; ``beside`` is the token of ``<run>__conflict-<8 chars>``. ``passed_at`` is when the
-    last verification pass that counts was taken, ``releasing_at`` when deletion of the local copy began (the durable
-    mark of ``FORMATS.md`` §6), ``keep_local`` that somebody wants the local copy to stay.
+    for ``<run>``, 2 for ``<run>__r2``; ``beside`` is the token of ``<run>__conflict-<8 chars>``. ``passed_at`` is when
+    the last verification pass that counts was taken, ``releasing_at`` when deletion of the local copy began (the
+    durable mark of ``FORMATS.md`` §6), ``keep_local`` that somebody wants the local copy to stay.
     """
 
     id: str

@@ -22,6 +22,7 @@ _OF_STATE = {
     SyncJobState.AWAITING_VERIFY.value: EventKind.RUN_SENT,
     SyncJobState.VERIFIED.value: EventKind.RUN_VERIFIED,
     SyncJobState.FAILED.value: EventKind.RUN_FAILED,
+    SyncJobState.CLEANED.value: EventKind.RUN_CLEANED,
 }
 _BEFORE_A_RETRY = frozenset({SyncJobState.RUNNING.value, SyncJobState.AWAITING_VERIFY.value})
 _KINDS = {kind.value: kind for kind in EventKind}

@@ -102,7 +102,7 @@ class Journey:
 
     async def _send(self, trip: Trip, state: DestinationState | None, destination_id: str) -> None:
         await self._freeze(trip)
-        nas_path = place_of(trip.run, self._instrument, trip.job.revision)
+        nas_path = place_of(trip.run, self._instrument, trip.job.revision, trip.job.beside)
         trip.job = await self._parts.store.amend(
             trip.job.id,
             destination_id=destination_id,
@@ -240,6 +240,7 @@ class Journey:
             ],
             verified_at=now,
             verify_passes=1,
+            passed_at=now,
             publishing="",
             last_error=None,
             next_attempt_at=None,

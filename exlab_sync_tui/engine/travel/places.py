@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import NotFoundError, TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
-from exlab_sync_tui.tree.paths import remote_path, revision_name
+from exlab_sync_tui.tree.paths import conflict_name, remote_path, revision_name
 from exlab_sync_tui.watch.discovery import locate
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def find_run(run_path: str, instrument: Instrument) -> RunFolder:
         ) from error
 
 
-def place_of(run: RunFolder, instrument: Instrument, revision: int = 1) -> str:
-    """The run's place below the remote root (``FORMATS.md`` §7)."""
+def place_of(run: RunFolder, instrument: Instrument, revision: int = 1, beside: str = "") -> str:
+    """The run's place below the remote root (``FORMATS.md`` §7); with *beside* ``<run>__conflict-<beside>``."""
     place = remote_path(instrument.destination.root, instrument.id, run.below)
-    return place if revision == 1 else revision_name(place, revision)
+    return revision_name(conflict_name(place, beside) if beside else place, revision)
