@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from exlab_sync_tui.transport.ssh.access import SshAccess
 from tests.watchdog import descendants
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class Sshd:
         for path in (self.key, self.host_key):
             make_key(path)
         self.authorize(self.options.key_options)
+
+    def access(self, remote_path: Path | str, *, port: int = 0) -> SshAccess:
+        """The account as a transport knows it, without this machine's own SSH configuration; *port* of a proxy."""
+        nothing = Path(os.devnull)
+        return SshAccess(self.host, self.user, self.key, self.known_hosts, str(remote_path), port or self.port, nothing)
 
     def authorize(self, key_options: str = "") -> None:
         """Let the client's key in, with these options; counts for the next connection."""

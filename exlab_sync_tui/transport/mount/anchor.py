@@ -15,7 +15,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME, Identity
 from exlab_sync_tui.transport.copier.target import make_below
-from exlab_sync_tui.transport.mount.errors import away, far_error
+from exlab_sync_tui.transport.sentences import away, far_error
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:

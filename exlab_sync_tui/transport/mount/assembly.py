@@ -22,7 +22,7 @@ from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import ASSEMBLY, OWNER_NAME, Capabilities, Owner, RemoteEntry
 from exlab_sync_tui.transport.copier.read import FarReader
 from exlab_sync_tui.transport.copier.target import make_below
-from exlab_sync_tui.transport.mount.errors import taken
+from exlab_sync_tui.transport.sentences import taken
 from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 from exlab_sync_tui.tree.walk import walk
 

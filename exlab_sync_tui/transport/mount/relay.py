@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.transport.copier.child import as_parts
 from exlab_sync_tui.transport.copier.large import LARGE
-from exlab_sync_tui.transport.mount.children import as_parts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from exlab_sync_tui.transport.base import Pulse
+    from exlab_sync_tui.transport.copier.child import Child
     from exlab_sync_tui.transport.copier.wire import Outcome, Told
-    from exlab_sync_tui.transport.mount.children import Child, Crew
+    from exlab_sync_tui.transport.mount.children import Crew
 
 _RUNGS = {level.value: level for level in EvidenceLevel}
 BATCH_FILES = 128

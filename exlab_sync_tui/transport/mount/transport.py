@@ -17,8 +17,8 @@ from exlab_sync_tui.transport.mount import assembly
 from exlab_sync_tui.transport.mount.anchor import Anchor
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.mount.children import Crew
-from exlab_sync_tui.transport.mount.errors import FULL, away, far_error, from_child
 from exlab_sync_tui.transport.mount.relay import Errand, relay
+from exlab_sync_tui.transport.sentences import FULL, away, far_error, from_child
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence

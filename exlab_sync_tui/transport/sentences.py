@@ -1,4 +1,4 @@
-"""What does the operator read when a mounted share, or a local file, refuses something?"""
+"""What does the operator read when a destination, or a local file, refuses something? Sentences from error numbers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def far_error(
         )
     if number == errno.EROFS:
         return TransportError(
-            f"{title} is mounted read-only; mount it for writing. It goes on by itself.", _Kind.READ_ONLY
+            f"{title} is read-only; make it writable there, or mount it for writing. It goes on by itself.",
+            _Kind.READ_ONLY,
         )
     if number in _FORBIDDEN:
         return TransportError(

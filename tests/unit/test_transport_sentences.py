@@ -9,7 +9,7 @@ import pytest
 
 from exlab_sync_tui.errors import TransportErrorKind as Kind
 from exlab_sync_tui.transport.copier.wire import Side, Told
-from exlab_sync_tui.transport.mount.errors import far_error, from_child, near_error
+from exlab_sync_tui.transport.sentences import far_error, from_child, near_error
 
 TITLE = "the mounted share /mnt/nas"
 
