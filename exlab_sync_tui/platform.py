@@ -121,9 +121,10 @@ _SYNCFS_REPORTS_SINCE = (5, 8)
 _SYNCFS_REACHES = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "nfs", "nfs4"})
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 """File systems without anything below the cache: what is read from them is what they hold."""
-_NETWORK = frozenset(
+NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "vboxsf"}
 )
+"""File systems behind which other PCs write, too: no events of theirs, and no safe locks."""
 
 
 @functools.cache
@@ -285,7 +286,7 @@ def tells_changes(folder: str) -> bool:
         kind = file_system(fd)
     finally:
         os.close(fd)
-    return kind not in _NETWORK and not kind.startswith("fuse.")
+    return kind not in NETWORK_FILE_SYSTEMS and not kind.startswith("fuse.")
 
 
 def on_own_mount(fd: int) -> bool:
