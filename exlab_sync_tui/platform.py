@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
+import mmap
 import os
 import stat
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,6 +115,7 @@ _AT_FDCWD = -100 if sys.platform == "linux" else -2
 _RENAME_NEW = 1 if sys.platform == "linux" else 4  # RENAME_NOREPLACE, RENAME_EXCL
 _PASSING_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "9p"})
 _NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_MAP_FAILED = ctypes.c_void_p(-1).value
 _NO_LINKS = _NOT_OFFERED | {errno.EPERM, errno.EMLINK}
 _IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
 _WRITE_OUT = 2  # SYNC_FILE_RANGE_WRITE
@@ -129,7 +132,10 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 @functools.cache
 def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
+    library = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "linux":
+        library.mmap.restype = ctypes.c_void_p
+    return library
 
 
 def _checked(result: int, name: str = "") -> None:
@@ -243,26 +249,35 @@ def read_plainly(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
 
 
+_DROP_PAUSES = (0.0, 0.001, 0.01, 0.05, 0.25)
+"""Seconds before each try to get a range out of the cache: a page that another processor has at hand stays a while."""
+
+
 def drop_cached(fd: int, offset: int, length: int) -> bool:
-    """Flush a file and ask for a range to leave the cache; whether samples prove that it is gone."""
+    """Flush a file and get a range out of the cache; whether it is known to be gone. *offset* begins a page."""
     if sys.platform != "linux":
         return False
     os.fsync(fd)
-    os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
-    step = max(length // 16, 8 << 20)
-    # from the end, since looking may start reading ahead
-    return all(_is_gone(fd, place) for place in reversed(range(offset, offset + length, step)))
-
-
-def _is_gone(fd: int, offset: int) -> bool:
-    try:
-        os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        if error.errno not in _NOT_OFFERED:
-            raise
+    for pause in _DROP_PAUSES:
+        time.sleep(pause)
+        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
+        if not _is_cached(fd, offset, length):
+            return True
     return False
+
+
+def _is_cached(fd: int, offset: int, length: int) -> bool:
+    """Whether any page of a range is, or may be, in the cache; asking reads none (mincore(2))."""
+    libc, span = _libc(), ctypes.c_size_t(length)
+    address = libc.mmap(None, span, mmap.PROT_READ, mmap.MAP_SHARED, fd, ctypes.c_int64(offset))
+    if address == _MAP_FAILED:
+        return True
+    place = ctypes.c_void_p(address)
+    try:
+        pages = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
+        return libc.mincore(place, span, pages) != 0 or any(page & 1 for page in set(pages.raw))
+    finally:
+        libc.munmap(place, span)
 
 
 def file_system(fd: int) -> str:

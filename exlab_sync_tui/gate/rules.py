@@ -143,7 +143,7 @@ def project_objections(name: str) -> Iterator[Objection]:
     reserved = _reserved.match(name)
     if reserved:
         reasons[reserved[0]] = f"is `{reserved[0].upper()}`, which Windows keeps for a device"
-    if len(name.encode("utf-8", "surrogateescape")) > _MAX_PROJECT_BYTES:
+    if len(name.encode("utf-8", "replace")) > _MAX_PROJECT_BYTES:  # an escaped byte counts as one
         reasons[""] = f"is longer than {_MAX_PROJECT_BYTES} bytes"
     for token, reason in reasons.items():
         yield Objection(Rule.UNSAFE_PROJECT_NAME, token, f"the project folder `{safe_text(name)}` {reason}")

@@ -163,7 +163,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> bool:
     return False
 
 
-def group_is_gone(process: subprocess.Popen[str], *, within: float = 10) -> bool:
+def group_is_gone(process: subprocess.Popen[str], *, within: float = 60) -> bool:
     """Whether every process of the program's group has ended."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -175,7 +175,7 @@ def group_is_gone(process: subprocess.Popen[str], *, within: float = 10) -> bool
     return False
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], *, within: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], *, within: float = 240) -> None:
     """Look again and again until *condition* holds; fails if the program ends before, or it takes too long."""
     deadline = time.monotonic() + within
     while not condition():

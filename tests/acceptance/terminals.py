@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="a terminal that can be read needs tmux")
 
 
-def until(condition: Callable[[], bool], what: Callable[[], str], *, within: float = 60) -> None:
+def until(condition: Callable[[], bool], what: Callable[[], str], *, within: float = 240) -> None:
     """Look again and again: nothing wakes us when another process has changed something."""
     deadline = time.monotonic() + within
     while not condition():

@@ -96,7 +96,7 @@ async def view_of(lab: Lab) -> AsyncIterator[View]:
         await cockpit.stop()
 
 
-async def until(condition: Callable[[], Awaitable[object] | object], what: str, *, within: float = 60) -> None:
+async def until(condition: Callable[[], Awaitable[object] | object], what: str, *, within: float = 240) -> None:
     """Look again and again: what happens in another process cannot wake us."""
 
     async def holds() -> object:

@@ -131,7 +131,7 @@ def test_why_and_status_answer_while_an_engine_runs(lab: SampleLab) -> None:
         assert "An engine is running." in ask(lab, "status")[1]
     finally:
         engine.send_signal(signal.SIGTERM)
-        engine.communicate(timeout=60)
+        engine.communicate(timeout=240)
     assert engine.returncode == 0
 
 
@@ -142,7 +142,7 @@ def test_a_signal_ends_the_service_in_good_order_and_that_is_no_failure(lab: Sam
     engine = start(lab, "run", "--json")
     wait_for(engine, "run_started")
     engine.send_signal(number)
-    out, err = engine.communicate(timeout=60)
+    out, err = engine.communicate(timeout=240)
     assert (engine.returncode, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["event"] == "engine_stopped"
     assert check_store(lab.root / "state" / "queue.db", lab.nas) == []
@@ -169,7 +169,7 @@ def test_a_closed_pipe_ends_a_reading_verb_quietly(lab: SampleLab) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
-    process.wait(timeout=60)
+    process.wait(timeout=240)
 
 
 def test_the_sentence_arrives_where_the_terminal_knows_only_ascii(lab: SampleLab) -> None:
@@ -177,7 +177,7 @@ def test_the_sentence_arrives_where_the_terminal_knows_only_ascii(lab: SampleLab
         [*PROGRAM, *options(lab), "check", str(lab.runs[1].path)],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=240,
         env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
     )
     assert done.returncode == 0

@@ -96,7 +96,7 @@ def test_whatever_ends_it_nothing_is_left_behind(tmp_path: Path, number: signal.
         read_until(process, "CONFOCAL_01 Run_2025-03-03T09-12")  # it is being written now
         assert not is_empty(tmp_path)
         process.send_signal(number)
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
     assert process.returncode == (-number if number is signal.SIGKILL else 128 + number)
     until(lambda: is_empty(tmp_path), lambda: str(list(tmp_path.rglob("*"))), within=20)
 

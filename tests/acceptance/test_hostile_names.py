@@ -72,7 +72,7 @@ def is_harmless(text: str) -> bool:
 
 def told(lab: Lab, *words: str) -> str:
     """What a verb says, byte for byte, on both streams."""
-    done = subprocess.run(lab.command(*words), stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(lab.command(*words), stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=240)
     return (done.stdout + done.stderr).decode("utf-8")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.acceptance.bench_lab import Lab, arriving, instrument, wait_for, write_run
+from tests.acceptance.bench_lab import Lab, instrument, wait_for, write_run
 from tests.checker import check_sides, snapshot_tree
 from tests.checker_store import check_store
 
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
 
 
 def test_a_second_engine_on_the_same_state_folder_is_refused(tmp_path: Path) -> None:
-    lab = Lab(tmp_path).prepare(mbps=128)
-    run = write_run(lab.local / "Run_A", large_mib=36)
-    first = lab.start("run", "--once")
-    wait_for(arriving(lab.nas, "stack.raw", 1 << 20), first)
+    lab = Lab(tmp_path).prepare()
+    run = write_run(lab.local / "Run_A", small=3)
+    first = lab.start("run")
+    wait_for((lab.nas / lab.place(run)).exists, first)
     second = lab.run("run", "--once")
     assert second.returncode == 5, second.stdout + second.stderr
     assert f"process {first.pid}" in second.stderr
     assert "status" in second.stderr
     assert second.stdout == ""
+    first.send_signal(signal.SIGTERM)
     told, errors = first.communicate(timeout=120)
     assert first.returncode == 0, told + errors
     assert not check_sides({lab.place(run): run}, lab.nas, expected=[lab.place(run)], settled=True)

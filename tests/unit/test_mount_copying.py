@@ -360,7 +360,7 @@ def test_without_a_way_past_the_cache_the_pages_are_dropped_and_that_is_checked(
     data = os.urandom(size)
     outcomes, _ = bench.send(bench.put("a", data))
     assert outcomes[0][:2] == (sha(data), sha(data))
-    monkeypatch.setattr(platform, "_is_gone", lambda *_: False)
+    monkeypatch.setattr(platform, "_is_cached", lambda *_: True)
     outcomes, _ = bench.send(bench.put("b", data))
     assert outcomes == [(sha(data), sha(data), READ_BACK_CACHED)]
 
@@ -377,7 +377,7 @@ def test_a_file_system_that_takes_the_flag_and_refuses_the_read_is_read_plainly(
         return plain(*arguments)
 
     monkeypatch.setattr(os, "preadv", refuse_once)
-    monkeypatch.setattr(platform, "_is_gone", lambda *_: True)
+    monkeypatch.setattr(platform, "_is_cached", lambda *_: False)
     data = os.urandom(3 * MIB)
     assert bench.send(bench.put("a", data))[0] == [(sha(data), sha(data), READ_BACK)]
 

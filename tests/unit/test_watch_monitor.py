@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from pathlib import Path
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Listener:
