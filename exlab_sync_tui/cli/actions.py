@@ -102,7 +102,7 @@ async def _steer(helm: Helm, verb: Verb, target: str) -> int:
 
 
 async def _ask(helm: Helm, verb: Verb, name: str) -> int:
-    return await _steer(helm, verb, (await _job(helm, name)).id)
+    return await _steer(helm, verb, (await known_job(helm, name)).id)
 
 
 async def _enqueue(helm: Helm, path: str) -> int:
@@ -133,7 +133,8 @@ async def _failed(helm: Helm) -> list[str]:
     return [job.id async for job in all_jobs(helm.store, JobFilter(frozenset({SyncJobState.FAILED})))]
 
 
-async def _job(helm: Helm, name: str) -> SyncJobRow:
+async def known_job(helm: Helm, name: str) -> SyncJobRow:
+    """The job that a word of the command line names. Raises ``NotFoundError``, ``UsageError``."""
     job = await helm.store.job(name)
     if job is not None:
         return job

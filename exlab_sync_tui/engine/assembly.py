@@ -195,6 +195,7 @@ class _Wiring:
             one,
             options,
             reaper=reaper,
+            turn=turn,
             lane=lane,
             breaker=self._breaker(one.destination),
             audit_every=timedelta(days=days) if days else None,

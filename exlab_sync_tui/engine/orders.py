@@ -11,7 +11,7 @@ from exlab_sync_tui.engine.audit import Audit
 from exlab_sync_tui.errors import IllegalTransitionError, RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
-from exlab_sync_tui.model.job import PUBLISHED, SyncJobState
+from exlab_sync_tui.model.job import PUBLISHED, Round, SyncJobState
 from exlab_sync_tui.model.verdict import VerifyResult
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import safe_text
@@ -78,6 +78,7 @@ class Orders:
             only_from=SyncJobState.FAILED,
             debts=[Debt(job.run_path, DebtKind.SYNC_STATUS, "pending", now)],
             attempts=0,
+            round=Round.FIRST if job.round is Round.ADOPTION else job.round,
             resent=False,
             last_error=None,
             next_attempt_at=None,

@@ -64,11 +64,12 @@ class SyncJobHandle:
 
 
 class Round(StrEnum):
-    """What this turn of a job sends."""
+    """What this turn of a job sends; an adoption sends nothing, it compares what lies in the run's place already."""
 
     FIRST = "first"
     ADDITIONS = "additions"
     REVISION = "revision"
+    ADOPTION = "adoption"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def passed(before: SyncJobRow, after: SyncJobRow) -> Outcome:
     name = run_name(after.run_path)
     if after.state is SyncJobState.FAILED:
         return Outcome(f"{name} failed: {_words(after.last_error)}", MISMATCH)
+    if after.is_released and not after.verify_passes:
+        return Outcome(f"{name} is damaged on the destination: {_words(after.last_error)}", MISMATCH)
     passes = count(after.verify_passes, "pass", "passes")
     rest = "" if after.verify_passes > before.verify_passes else "; the last one is too recent for this one to count"
     return Outcome(f"{name}: both sides still agree, {passes}{rest}.")

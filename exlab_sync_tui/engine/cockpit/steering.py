@@ -13,6 +13,7 @@ from exlab_sync_tui.engine.cockpit import phrases
 from exlab_sync_tui.engine.cockpit.pause import Pauses
 from exlab_sync_tui.engine.cockpit.permits import Permits
 from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
+from exlab_sync_tui.engine.cockpit.wishes import Wishes
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
@@ -41,7 +42,7 @@ class Steering:
         self.pauses = Pauses(works.parts, works.lanes)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._comparing = asyncio.Semaphore(_COMPARING_AT_ONCE)
-        permits = Permits(works)
+        permits, wishes = Permits(works), Wishes(works, self._job)
         self._verbs: dict[Verb, Callable[[Order, bool], Awaitable[Outcome]]] = {
             Verb.ENQUEUE: self._enqueue,
             Verb.RETRY: self._retry,
@@ -51,6 +52,11 @@ class Steering:
             Verb.RESCAN: self._rescan,
             Verb.OVERRIDE: permits.add,
             Verb.REVOKE: permits.revoke,
+            Verb.KEEP_LOCAL: wishes.keep_local,
+            Verb.FORGET: wishes.forget,
+            Verb.RESOLVE: wishes.resolve,
+            Verb.CLEANUP: wishes.cleanup,
+            Verb.CLEANUP_PREVIEW: wishes.cleanup_preview,
         }
 
     async def enqueue(self, run_path: Path, *, who: str) -> SyncJobHandle:
@@ -131,7 +137,7 @@ class Steering:
         job = await self._job(order.target)
         if again and job.state in _UNDER_WAY:
             return phrases.queued_again(job, await self._waits_for(job))
-        if job.state in PUBLISHED:
+        if job.state in PUBLISHED | {SyncJobState.CLEANED}:
             async with self._comparing:
                 return phrases.passed(job, await self.retry(job.id, who=order.who))
         job = await self.retry(job.id, who=order.who)

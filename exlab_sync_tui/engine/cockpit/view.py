@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Verb(StrEnum):
-    """What may be ordered. ``target`` of the order is a job id, an equipment id, a path or a wish of ``permits.py``."""
+    """What may be ordered.
+
+    ``target`` of the order is a job id, an equipment id, a path, or a wish of ``permits.py`` or ``wishes.py``.
+    """
 
     ENQUEUE = "enqueue"
     RETRY = "retry"
@@ -29,6 +32,11 @@ class Verb(StrEnum):
     RESCAN = "rescan"
     OVERRIDE = "override"
     REVOKE = "revoke"
+    KEEP_LOCAL = "keep_local"
+    FORGET = "forget"
+    RESOLVE = "resolve"
+    CLEANUP = "cleanup"
+    CLEANUP_PREVIEW = "cleanup_preview"
 
 
 @dataclass(frozen=True, slots=True)

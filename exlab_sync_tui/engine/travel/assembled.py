@@ -9,7 +9,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.travel.adoption import Adoption
 from exlab_sync_tui.engine.travel.ledger import Ledger
+from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
 from exlab_sync_tui.engine.travel.twins import refuse_twins
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
@@ -18,7 +20,7 @@ from exlab_sync_tui.model.job import Round
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import FilesWanted
-from exlab_sync_tui.text import count, safe_text, size
+from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import PushPlan
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.transport.base import DestinationState, Owner, RemoteEntry, Transport
 
-_NAMED = 3
 _RECEIPT = f"{CACHE_FOLDER}/receipt.json"
 _BEGUN = f"{CACHE_FOLDER}/.exlab-owner.json"
 """Says whose a final folder is into which files come one by one, until its receipt does."""
@@ -45,6 +46,7 @@ class AssembledWay:
     def __init__(self, transport: Transport, *, direct: bool = False) -> None:
         self._transport = transport
         self._direct = direct
+        self._adoption = Adoption(transport)
 
     async def state(self) -> DestinationState | None:
         """Whether the destination is there, which one it is, and how much room it has."""
@@ -77,6 +79,9 @@ class AssembledWay:
 
     async def carry(self, trip: Trip, state: DestinationState | None) -> None:
         """Send what is not yet proven. What was sent stays and is resumed."""
+        if trip.job.round is Round.ADOPTION:
+            await self._adoption.carry(trip)
+            return
         await self._refuse_foreign(trip)
         capabilities = await self._transport.open_incoming(trip.incoming, trip.owner)
         if not (capabilities.case_sensitive and capabilities.keeps_normalisation):
@@ -89,6 +94,8 @@ class AssembledWay:
 
     async def prove(self, trip: Trip) -> VerifyResult:
         """Compare the assembly with the records; digests that an earlier engine got are asked for again."""
+        if trip.job.round is Round.ADOPTION:
+            return await self._adoption.prove(trip)
         await self._take_stock(trip)
         result = await self._compare(trip)
         if result.extra:
@@ -107,6 +114,9 @@ class AssembledWay:
 
     async def publish(self, trip: Trip, papers: Papers) -> None:
         """Write the papers beside the data, read them back, then rename; or file by file, the papers last."""
+        if trip.job.round is Round.ADOPTION:
+            await self._adoption.publish(trip, papers)
+            return
         if await self._goes_file_by_file(trip):
             await self._publish_file_by_file(trip, papers)
             return
@@ -141,7 +151,7 @@ class AssembledWay:
         )
         return TransportError(
             f"The NAS already has {what} in its place; nothing was sent and nothing there was touched. Move {place}"
-            " away, then retry.",
+            " away, then retry; or `exlab-sync resolve RUN adopt` if it is identical, else `resolve RUN beside`.",
             TransportErrorKind.CONFLICT,
         )
 
@@ -244,14 +254,3 @@ class AssembledWay:
 
 def _signature(owner: Owner) -> bytes:
     return json.dumps({"store_id": owner.store_id, "job_id": owner.job_id}).encode()
-
-
-def mismatch(title: str, rels: Sequence[str]) -> TransportError:
-    """A sentence that names the first files that differ."""
-    named = ", ".join(safe_text(rel) for rel in rels[:_NAMED])
-    more = f" and {count(len(rels) - _NAMED, 'other')}" if len(rels) > _NAMED else ""
-    return TransportError(
-        f"{count(len(rels), 'file')} on {title} {'differs' if len(rels) == 1 else 'differ'} from what was sent:"
-        f" {named}{more}.",
-        TransportErrorKind.HASH_MISMATCH,
-    )

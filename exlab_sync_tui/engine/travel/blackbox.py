@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.travel.assembled import mismatch
+from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel

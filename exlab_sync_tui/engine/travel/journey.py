@@ -8,8 +8,8 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from exlab_sync_tui.engine.board import Phase, Progress
-from exlab_sync_tui.engine.travel.assembled import mismatch
 from exlab_sync_tui.engine.travel.freeze import compare, freeze
+from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.engine.travel.papers import draw_up, keep_copy, manifest_of
 from exlab_sync_tui.engine.travel.places import find_run, place_of
 from exlab_sync_tui.engine.travel.stall import run_unless_stalled

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.lane import Lane
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.engine.upkeep.reaper import Reaper
+    from exlab_sync_tui.engine.upkeep.turn import Turn
     from exlab_sync_tui.model.job import SyncJobRow
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Caretaker:
         options: CleanupOptions,
         *,
         reaper: Reaper,
+        turn: Turn,
         lane: Lane,
         breaker: Breaker,
         audit_every: timedelta | None,
@@ -60,6 +62,7 @@ class Caretaker:
         self._instrument = instrument
         self._options = options
         self.reaper = reaper
+        self.turn = turn
         self._lane = lane
         self._breaker = breaker
         self._audit_every = audit_every

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.cleanup.interlocks import counts_as_pass, passes_after
-from exlab_sync_tui.engine.travel.assembled import mismatch
+from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.errors import RefusedError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
