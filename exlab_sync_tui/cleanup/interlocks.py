@@ -171,9 +171,11 @@ def due_of_next_pass(job: SyncJobRow, options: CleanupOptions) -> datetime | Non
 
 
 def counts_as_pass(job: SyncJobRow, evidence: EvidenceLevel | None, now: datetime, interval: timedelta) -> bool:
-    """Whether a comparison at *now* is a pass of its own: late enough after the last one, and not weaker than those."""
+    """Whether a comparison at *now* is a pass of its own: late enough after the last one, and not weaker than those.
+
+    After a damage no earlier pass counts, so the next one counts at once."""
     last = job.passed_at or job.verified_at
-    if last is None or now < last + interval:
+    if last is None or (job.verify_passes and now < last + interval):
         return False
     return (
         evidence is None

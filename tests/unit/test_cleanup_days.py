@@ -38,6 +38,7 @@ class CleanupLab:
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     far: FakeTransport = field(default_factory=lambda: FakeTransport(title="nas01"))
     layout: str = "exlab"
+    operators: tuple[str, ...] = ()
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -73,7 +74,11 @@ class CleanupLab:
             "settle_seconds": 1,
             "transport": {"type": "mount", "path": "/mnt/nas01/lab"},
         }
-        config: dict[str, object] = {"equipment": [instrument], "verify": verify}
+        config: dict[str, object] = {
+            "equipment": [instrument],
+            "verify": verify,
+            "operators": {"allowlist": self.operators},
+        }
         if cleanup is not None:
             config["nas_cleanup"] = cleanup
         return NASSyncClient(

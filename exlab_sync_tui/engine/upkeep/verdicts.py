@@ -44,7 +44,7 @@ class Verdicts:
         counted = counts_as_pass(job, result.evidence, now, self._interval)
         if counted:
             passes, evidence = passes_after(job, result.evidence)
-            job = await store.amend(job.id, verify_passes=passes, evidence=evidence, passed_at=now)
+            job = await store.amend(job.id, verify_passes=passes, evidence=evidence, passed_at=now, last_error=None)
         last = job.passed_at or job.verified_at or now
         rest = "" if counted else f"; another pass counts from {utc(last + self._interval)} on"
         what = f"verified again, {count(result.files, 'file')} agree{rest}"
