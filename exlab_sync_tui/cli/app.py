@@ -28,6 +28,7 @@ VERBS = {
     "config": ("config:config", "is it right, what is in force, where is it?"),
     "destination": ("destination:destination", "adopt the right NAS folder; see how each one is"),
     "doctor": ("doctor:doctor", "what is wrong here, and which command mends it?"),
+    "service": ("service:service", "let systemd start the engine and watch over it"),
     "run": ("run:run", "watch and send without a console; --once for CI"),
     "status": ("overview:status", "is my data safe?"),
     "list": ("overview:list_runs", "which runs are known, and how is each?"),

@@ -6,23 +6,29 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Protocol
 
+from exlab_sync_tui.engine.cockpit.heartbeat import Stethoscope
 from exlab_sync_tui.headless.once import Client as AttendedClient
 from exlab_sync_tui.headless.once import attended
 from exlab_sync_tui.headless.sd_notify import ServiceNotifier
 from exlab_sync_tui.headless.signals import until_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from exlab_sync_tui.headless.bar import Bar
     from exlab_sync_tui.headless.reporter import Reporter
     from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.queue.store import JobStore
+
+    IsWell = Callable[[], Awaitable[bool]]
 
 _DONE = 0
 _UNDER_A_WATCHDOG = 0.4
 """So much of the manager's patience passes between two signs of life; sd_watchdog_enabled(3) asks for at most half."""
 
 
-class Client(AttendedClient, Protocol):
-    """What of ``NASSyncClient`` is used here."""
+class Watcher(Protocol):
+    """What of ``NASSyncClient`` is used once it has been started."""
 
     def watch(self, *, events: bool = True) -> None:
         """Look at the folders by itself from now on."""
@@ -30,6 +36,15 @@ class Client(AttendedClient, Protocol):
 
     async def broken(self) -> None:
         """Wait until something that must never end has ended, and raise why."""
+        ...
+
+
+class Client(AttendedClient, Watcher, Protocol):
+    """What of it is used from start to end."""
+
+    @property
+    def store(self) -> JobStore:
+        """The store of a started engine, for reading."""
         ...
 
 
@@ -53,7 +68,7 @@ async def run_service(
     async def work() -> None:
         if opening:
             reporter.write(opening)
-        await keep_running(client, clock, heard)
+        await keep_running(client, clock, heard, is_well=Stethoscope(client.store, clock).is_alive)
 
     ended = await until_signal(attended(client, reporter, bar, work))
     if isinstance(ended, signal.Signals):
@@ -61,11 +76,16 @@ async def run_service(
     return _DONE
 
 
-async def keep_running(client: Client, clock: Clock, notifier: ServiceNotifier) -> None:
-    """Watch until cancelled, with a started *client*. Raises what ended a lane or the looks."""
+async def keep_running(
+    client: Watcher, clock: Clock, notifier: ServiceNotifier, *, is_well: IsWell | None = None
+) -> None:
+    """Watch until cancelled, with a started *client*. Raises what ended a lane or the looks.
+
+    The manager hears a sign of life only while *is_well* says so; one that hangs in its disk is started anew.
+    """
     client.watch()
     notifier.ready("watching")
-    alive = asyncio.create_task(_say_alive(clock, notifier), name="watchdog")
+    alive = asyncio.create_task(_say_alive(clock, notifier, is_well), name="watchdog")
     try:
         await client.broken()
     finally:
@@ -74,9 +94,10 @@ async def keep_running(client: Client, clock: Clock, notifier: ServiceNotifier) 
         await asyncio.gather(alive, return_exceptions=True)
 
 
-async def _say_alive(clock: Clock, notifier: ServiceNotifier) -> None:
+async def _say_alive(clock: Clock, notifier: ServiceNotifier, is_well: IsWell | None) -> None:
     if notifier.watchdog_seconds is None:
         return
     while True:
-        notifier.alive()
+        if is_well is None or await is_well():
+            notifier.alive()
         await clock.sleep(notifier.watchdog_seconds * _UNDER_A_WATCHDOG)

@@ -6,8 +6,9 @@ A step that runs as one function is either done or not done, however often the t
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import aiosqlite
@@ -53,9 +54,17 @@ def explain(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{where} cannot be read or written ({words}); check the disk that holds it.")
 
 
+def _make_for_the_group(path: Path) -> None:
+    """SQLite makes files that only their owner can write; the umask decides instead (``FORMATS.md`` §9, ``exlab``)."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666))
+
+
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A plain connection for this thread, without implicit transactions. A missing file is made unless *read_only*."""
     mode = "ro" if read_only else "rwc"
+    if not read_only:
+        _make_for_the_group(path)
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
     )

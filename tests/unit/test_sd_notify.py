@@ -85,7 +85,7 @@ def test_without_a_manager_or_with_one_that_went_away_nothing_happens(tmp_path: 
 async def test_the_service_is_ready_alive_and_stopping(manager: socket.socket, tmp_path: Path) -> None:
     client, clock = Watched(), ManualClock()
     notifier = ServiceNotifier(str(tmp_path / "notify"), watchdog_seconds=10)
-    serving = asyncio.create_task(keep_running(client, clock, notifier))  # type: ignore[arg-type]  # all that is used
+    serving = asyncio.create_task(keep_running(client, clock, notifier))
     await clock.advance(9)
     assert client.is_watching
     assert [message.partition("\n")[0] for message in heard(manager)] == ["READY=1", *["WATCHDOG=1"] * 3]
@@ -93,3 +93,19 @@ async def test_the_service_is_ready_alive_and_stopping(manager: socket.socket, t
     with pytest.raises(StoreError, match="the disk is full"):
         await serving
     assert [message.partition("\n")[0] for message in heard(manager)] == ["STOPPING=1"]
+
+
+async def test_an_engine_that_is_not_well_gives_no_sign_of_life(manager: socket.socket, tmp_path: Path) -> None:
+    clock, client, well = ManualClock(), Watched(), [True, False, False, True]
+    notifier = ServiceNotifier(str(tmp_path / "notify"), watchdog_seconds=10)
+
+    async def is_well() -> bool:
+        return well.pop(0)
+
+    running = asyncio.create_task(keep_running(client, clock, notifier, is_well=is_well))
+    await clock.advance(9)
+    client.ended.set()
+    with pytest.raises(StoreError):
+        await running
+    assert [message for message in heard(manager) if message == "WATCHDOG=1"] == ["WATCHDOG=1"]
+    assert well == [True]

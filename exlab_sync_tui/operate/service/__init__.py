@@ -1,0 +1,1 @@
+"""How does the engine start with the PC?"""
