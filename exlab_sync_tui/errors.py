@@ -140,6 +140,7 @@ class TransportErrorKind(StrEnum):
     SET_UP = "set_up"
     WRONG_DESTINATION = "wrong_destination"
     NAMES = "names"
+    OVERSIZE = "oversize"
 
 
 class TransportError(ExlabSyncError):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 if sys.platform == "win32":
@@ -338,3 +339,22 @@ def widen_pipe(fd: int, size: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+
+
+_TIE = """
+import ctypes, os, sys
+engine, command = int(sys.argv[1]), sys.argv[2:]
+ctypes.CDLL(None, use_errno=True).prctl(1, 9, 0, 0, 0)
+if os.getppid() == engine:
+    os.execvp(command[0], command)
+"""
+
+
+def tied(command: Sequence[str | bytes]) -> Sequence[str | bytes]:
+    """*command* so that the kernel kills it with the process that starts it (Linux: prctl(2), PR_SET_PDEATHSIG).
+
+    Elsewhere the command itself: there a tool notices the end of its parent by its pipes alone.
+    """
+    if not sys.platform.startswith("linux"):
+        return command
+    return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]

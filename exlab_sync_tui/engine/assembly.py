@@ -275,7 +275,12 @@ class _Wiring:
         if self._plan.transport_factory is not None:
             return self._plan.transport_factory(item)
         capped = block.bandwidth.upload_mbps is not None
-        return transport_for(block, Limiter(rate if capped else None, self._plan.clock), lease_fd=self._lease_fd)
+        return transport_for(
+            block,
+            Limiter(rate if capped else None, self._plan.clock),
+            lease_fd=self._lease_fd,
+            max_stream_bytes=self._plan.settings.verify.max_stream_bytes,
+        )
 
     async def _go_on(self, destination: str) -> None:
         """A destination works again: runs that it had refused queue by themselves (``FORMATS.md`` §6, ``auth``)."""

@@ -14,17 +14,36 @@ if TYPE_CHECKING:
 
 
 def transport_for(
-    block: TransportBlock, limiter: Limiter, *, lease_fd: int | None = None, local: bool = False
+    block: TransportBlock,
+    limiter: Limiter,
+    *,
+    lease_fd: int | None = None,
+    local: bool = False,
+    max_stream_bytes: int | None = None,
 ) -> Transport:
     """The transport of a block; children inherit *lease_fd*, *local* allows a mount path that is no mount point.
 
-    Raises ``RefusedError`` for a type that this version cannot use.
+    *max_stream_bytes* is the largest file that may be downloaded to prove it, ``None`` for any. Raises
+    ``RefusedError`` for a type that this version cannot use.
     """
     if block.type == "mount":
         return MountTransport(MountOptions(path=block.path, local=local, lease_fd=lease_fd), limiter)
+    if block.type == "rclone":
+        from exlab_sync_tui.transport.rclone.transport import RcloneOptions, RcloneTransport  # noqa: PLC0415  # if used
+
+        return RcloneTransport(
+            RcloneOptions(
+                remote=block.rclone_remote,
+                root=block.rclone_remote_path,
+                config=block.rclone_config,
+                max_stream_bytes=max_stream_bytes,
+                lease_fd=lease_fd,
+            ),
+            limiter,
+        )
     raise RefusedError(
-        f"This version moves runs over mounted shares only, not by {block.type}. Mount the share and set transport type"
-        " mount."
+        f"This version moves runs over mounted shares and by rclone, not by {block.type}. Mount the share and set"
+        " transport type mount."
     )
 
 

@@ -111,6 +111,12 @@ _REACTIONS = {
         HoldScope.RUN,
         "Goes on by itself when the name has been changed to one that the destination can take.",
     ),
+    TransportErrorKind.OVERSIZE: _Reaction(
+        SyncJobState.QUEUED,
+        HoldKind.OVERSIZE,
+        HoldScope.RUN,
+        "Goes on by itself when the run has changed; raise verify.max_stream_bytes, or use another transport.",
+    ),
     TransportErrorKind.LOCKED: _Reaction(
         SyncJobState.QUEUED,
         HoldKind.ACQUIRING,

@@ -42,6 +42,11 @@ class Limiter:
         """Whether there can never be a limit."""
         return self._kibps is None
 
+    @property
+    def rate(self) -> int | None:
+        """The limit of this moment in KiB/s, for a tool that keeps it by itself; ``None`` is no limit."""
+        return None if self._kibps is None else self._kibps()
+
     async def acquire(self, wanted: int) -> int:
         """Wait until some of *wanted* bytes may move; how many, at least one (0 only if none are wanted)."""
         while True:
@@ -52,7 +57,7 @@ class Limiter:
 
     def take(self, wanted: int) -> tuple[int, float]:
         """How many of *wanted* bytes may move now; if none, the seconds until a portion may."""
-        rate = None if self._kibps is None else self._kibps()
+        rate = self.rate
         with self._lock:
             if rate is None:
                 self._at = None

@@ -11,7 +11,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.transport.base import Identity, Owner, Pulse
-from tests.contract.labs import LABS
+from tests.contract.labs import LABS, LONG
 from tests.contract.transport_lab import FINAL, INCOMING, OWNER, PARENT, RUN, Lab, identity, listed, sha
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(params=list(LABS))
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.full if name in LONG else ()) for name in LABS])
 async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lab]:
     source = tmp_path / "Run_1"
     source.mkdir()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.contract.labs import fake, mount
+from tests.contract.labs import fake, mount, rclone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,5 +23,11 @@ if TYPE_CHECKING:
 LABS: Mapping[str, LabOpener] = {
     "mount": mount.open_lab,
     "fake": fake.open_lab,
+    "rclone-local": rclone.open_local,
+    "rclone-sftp": rclone.open_sftp,
+    "rclone-webdav": rclone.open_webdav,
 }
 """By the name that the suite's parameters show."""
+
+LONG = frozenset({"rclone-sftp", "rclone-webdav"})
+"""Those that need a minute of their own: with ``-m full`` only."""

@@ -1,0 +1,1 @@
+"""Any remote of rclone, by way of one `rclone rcd` and its remote control."""
