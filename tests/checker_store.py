@@ -33,9 +33,18 @@ def check_store(store: Path, nas_root: Path, *, acknowledged: Collection[Path] =
         damage = [row[0] for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
         if damage:
             return [Violation("S3", str(store), f"is damaged: {damage[0]}")]
-        jobs = connection.execute("SELECT id, run_path, state, nas_path, manifest_sha256 FROM jobs").fetchall()
-        steps = connection.execute("SELECT job_id, before, after FROM history ORDER BY seq").fetchall()
-    return [*_promises(jobs, acknowledged), *_proofs(jobs, nas_root), *_walks(steps)]
+        jobs = connection.execute("SELECT * FROM jobs").fetchall()
+        steps = connection.execute("SELECT job_id, at, before, after FROM history ORDER BY seq").fetchall()
+    return [*_promises(jobs, acknowledged), *_proofs(jobs, nas_root), *_walks(steps), *_releases(jobs, steps)]
+
+
+def released_runs(store: Path) -> set[str]:
+    """Paths of the runs whose local files may be gone: those with the durable mark that deletion has begun."""
+    if not store.exists():
+        return set()
+    with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        marked = connection.execute("SELECT run_path FROM jobs WHERE releasing_at IS NOT NULL").fetchall()
+    return {os.fsdecode(path) for (path,) in marked}
 
 
 def _promises(jobs: list[Any], acknowledged: Collection[Path]) -> Iterator[Violation]:
@@ -73,3 +82,23 @@ def _walks(steps: list[Any]) -> Iterator[Violation]:
         if before and (after not in _STEPS.get(before, set()) or at.get(job, before) != before):
             yield Violation("S4", job, f"stepped from {before} to {after} when it was {at.get(job, before)}")
         at[job] = after
+
+
+def _releases(jobs: list[Any], steps: list[Any]) -> Iterator[Violation]:
+    """Deletion begins only from cleanup_eligible, on a proof that is strong enough, and a run never comes back."""
+    for job in jobs:
+        mark = job["releasing_at"]
+        if mark is None:
+            if job["state"] == "cleaned":
+                yield Violation("S1", job["id"], "is cleaned although deletion was never announced")
+            continue
+        if job["state"] not in {"cleanup_eligible", "cleaned"}:
+            yield Violation("S1", job["id"], f"is {job['state']} although its local copy is being deleted")
+        if job["evidence"] not in {"remote_hash", "read_back", "rsync_checksum"}:
+            yield Violation("S1", job["id"], f"is being deleted on the strength of {job['evidence']}")
+        mine = [step for step in steps if step["job_id"] == job["id"] and step["after"]]
+        later = [step["after"] for step in mine if step["at"] > mark and step["after"] != "cleaned"]
+        if later:
+            yield Violation("S1", job["id"], f"became {later[0]} after its deletion had begun")
+        if "cleanup_eligible" not in [step["after"] for step in mine if step["at"] <= mark]:
+            yield Violation("S1", job["id"], "was not eligible when its deletion began")

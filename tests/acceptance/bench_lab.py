@@ -57,6 +57,11 @@ class Lab:
         self.config.write_text(json.dumps({"equipment": instruments, "sync": sync}))
         return self
 
+    def set(self, block: str, **keys: object) -> Lab:
+        """Give the configuration one more block, or another one."""
+        self.config.write_text(json.dumps(json.loads(self.config.read_text()) | {block: keys}))
+        return self
+
     def command(self, *words: str) -> list[str]:
         return [
             sys.executable,

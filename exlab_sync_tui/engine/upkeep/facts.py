@@ -148,7 +148,9 @@ class Facts:
         return TreeFacts((*seen.added, *new), (*seen.changed, *relinked), tuple(seen.gone))
 
     async def _debts(self, job: SyncJobRow) -> tuple[str, ...]:
-        return tuple(debt.last_error for debt in await self._parts.store.debts(job.run_path))
+        """Why each debt is still owed; what an earlier look at the far clock has left is taken up by the next look."""
+        owed = await self._parts.store.debts(job.run_path)
+        return tuple(debt.last_error for debt in owed if debt.value != _clock_folder(job))
 
     async def _far_clock(self, job: SyncJobRow) -> FarClock | None:
         """The destination's time, by what it stamps on a file that is written there now; nothing where it tells none.
@@ -157,13 +159,12 @@ class Facts:
         """
         destination, store = self._instrument.destination, self._parts.store
         transport = destination.transport
-        if transport is None or destination.injected.push is not None or await store.debts(job.run_path):
+        if transport is None or destination.injected.push is not None or await self._debts(job):
             return None
         written = await transport.find(f"{job.nas_path}/{CACHE_FOLDER}/{RECEIPT_NAME}")
         if written is None or not written.mtime_ns:
             return None
-        token = hashlib.sha256(f"clock of {job.id}".encode()).hexdigest()[:8]
-        incoming, owner = incoming_folder(job.nas_path, token), Owner(store.store_id, job.id)
+        incoming, owner = _clock_folder(job), Owner(store.store_id, job.id)
         debt = Debt(job.run_path, DebtKind.INCOMING, incoming, self._parts.now())
         await store.owe(debt)
 
@@ -177,6 +178,10 @@ class Facts:
         now_ns = await self._turn.spare(look)
         await store.paid(debt)
         return FarClock(_moment(written.mtime_ns), _moment(now_ns)) if now_ns else None
+
+
+def _clock_folder(job: SyncJobRow) -> str:
+    return incoming_folder(job.nas_path, hashlib.sha256(f"clock of {job.id}".encode()).hexdigest()[:8])
 
 
 def _cache_of(job: SyncJobRow) -> Path:

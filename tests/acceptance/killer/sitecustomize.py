@@ -81,9 +81,17 @@ class Library(ctypes.CDLL):
 
 
 killer: Killer | None = None
-if "KILL_STEPS" in os.environ and "exlab_sync_tui" in " ".join(sys.orig_argv):
+
+
+def install() -> None:
+    """Count from now on."""
+    global killer  # noqa: PLW0603  # one process, one killer
     killer = Killer(os.environ["KILL_STEPS"], int(os.environ.get("KILL_AT", "0")), os.environ.get("KILL_ON", ""))
     sys.addaudithook(killer.audit)
     os.fsync = killer.flush  # type: ignore[assignment]
     sqlite3.connect = killer.connect  # type: ignore[assignment]
     ctypes.CDLL = Library  # type: ignore[misc]
+
+
+if "KILL_STEPS" in os.environ and "exlab_sync_tui" in " ".join(sys.orig_argv):
+    install()
