@@ -43,8 +43,7 @@ class Intake:
         run_path = str(run.path)
         job = await self._parts.store.job_of(run_path)
         if job is not None and job.is_released:  # never snapshotted again (FORMATS.md §6)
-            receipt = await asyncio.to_thread(kept_receipt, self._parts.records_folder, job)
-            await tell_leftovers(self._parts, job, instrument.litter, receipt)
+            await self.look_at_released(job, instrument)
             return SyncJobHandle(job.id, SyncHandleState.QUEUED, run_path)
         if run.equipment.layout is Layout.EXLAB:
             refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
@@ -62,6 +61,11 @@ class Intake:
         elif job.held:
             await self._let_go(run, job)
         return SyncJobHandle(job.id, SyncHandleState.QUEUED, run_path)
+
+    async def look_at_released(self, job: SyncJobRow, instrument: Instrument) -> None:
+        """A run whose deletion has begun is no source any more: what is new there is a hold, and stays (§6)."""
+        receipt = await asyncio.to_thread(kept_receipt, self._parts.records_folder, job)
+        await tell_leftovers(self._parts, job, instrument.litter, receipt)
 
     async def block(self, run: RunFolder, verdict: Verdict) -> SyncJobHandle:
         """Lay the ``blocked`` hold; a job that is queued already waits with it."""

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.watch.completeness import Look
 
-WATCHED_HOLDS = frozenset({HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED, HoldKind.NAMES, HoldKind.SET_UP})
+WATCHED_HOLDS = frozenset(
+    {HoldKind.ACQUIRING, HoldKind.LOCKED, HoldKind.BLOCKED, HoldKind.NAMES, HoldKind.SET_UP, HoldKind.CONFLICT}
+)
 """Holds on a run that a look at its folder may end."""
 _BATCH = 500
 _REST_PER_LOOK = 50.0
@@ -155,7 +157,8 @@ class Scout:
     async def _changed_among(self, paths: list[str]) -> list[str]:
         jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
         published = [seen[path] for path, job in jobs.items() if path in seen and job.state in PUBLISHED]
-        return await asyncio.to_thread(self._changed, published)
+        released = [path for path, job in jobs.items() if job.is_released]
+        return [*released, *await asyncio.to_thread(self._changed, published)]
 
     def _changed(self, seen: list[Observation]) -> list[str]:
         """Those whose tree is another one; a tree that cannot be read now is looked at the next time."""
@@ -224,6 +227,8 @@ class Scout:
         """Whether the run has no job yet, waits for its folder, or may have grown."""
         if case.job is None:
             return True
+        if case.job.is_released:
+            return finished_too or await self._parts.store.hold(HoldScope.RUN, case.job.run_path) is not None
         if case.is_published:
             return finished_too or case.before is None or not case.before.taken
         if case.job.state is not SyncJobState.QUEUED or not case.job.held:
@@ -233,6 +238,10 @@ class Scout:
 
     async def _visit(self, run: RunFolder, case: _Case, sighting: Sighting) -> None:
         path, begun = str(run.path), self._parts.clock.monotonic()
+        if case.job is not None and case.job.is_released:
+            await self._intake.look_at_released(case.job, self._instrument)
+            self._settle(path)
+            return
         try:
             seen = await asyncio.to_thread(self._look, run, case.before)
         except OSError as error:
@@ -300,6 +309,9 @@ class Scout:
             return False
         self._forget(run_path)
         job = await self._parts.store.job_of(run_path)
+        if job is not None and job.is_released:
+            await self._intake.look_at_released(job, self._instrument)
+            return True
         if job is not None and (job.state is not SyncJobState.QUEUED or not job.held):
             return True
         await self._parts.store.forget_observation(run_path)

@@ -120,7 +120,7 @@ async def glance(store: JobStore, *, staged: Collection[str] = (), shown: int = 
     for hold in run_holds.values():
         if not await _has_safe_job(store, hold):
             found.append(_held(hold))
-        elif hold.kind is HoldKind.DAMAGED:
+        elif hold.kind in _UNSAFE_HOLDS:
             _tally(seen, hold.equipment_id).safe -= 1
             found.append(_held(hold))
     for run in found:
@@ -161,11 +161,15 @@ def _code_of(hold: Hold) -> int:
         return MISMATCH
     if hold.kind is HoldKind.BLOCKED:
         return BLOCKED
+    if hold.scope is HoldScope.RUN and hold.kind is HoldKind.CONFLICT:
+        return FAILED
     if hold.scope is HoldScope.EQUIPMENT:
         return _OF_INSTRUMENTS.get(hold.kind, WAITING)
     return WAITING
 
 
+_UNSAFE_HOLDS = frozenset({HoldKind.DAMAGED, HoldKind.CONFLICT})
+"""On a run that is safe otherwise: its far copy is damaged, or new files lie in the folder of a released run."""
 _OF_INSTRUMENTS = {
     HoldKind.SET_UP: CONFIGURATION,
     HoldKind.CONFLICT: FAILED,

@@ -77,9 +77,9 @@ async def tell_leftovers(
     if new:
         await _lay(parts, job, HoldKind.CONFLICT, _sentence_new(job, new), _NEXT_NEW)
     elif stuck and refused:
-        sentence = f"{count(len(stuck), 'file')} of {_name(job)} cannot be deleted: {stuck[0]!s}: {refused}."
+        sentence = f"{count(len(stuck), 'file')} of {_name(job)} cannot be deleted: {safe_text(stuck[0])}: {refused}."
         await _lay(parts, job, HoldKind.LOCKED, sentence, "tried again by itself")
-    elif hold is not None and hold.kind in LEFTOVER_HOLDS:
+    elif not stuck and hold is not None and hold.kind in LEFTOVER_HOLDS:
         await parts.holds.lift(HoldScope.RUN, job.run_path, f"Nothing is left in the released run {_name(job)}.")
     return not (new or stuck)
 
