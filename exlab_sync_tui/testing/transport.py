@@ -12,6 +12,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import (
     ASSEMBLY,
+    OWNER_NAME,
     Capabilities,
     DestinationState,
     Identity,
@@ -24,6 +25,7 @@ from exlab_sync_tui.transport.base import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from datetime import datetime
 
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Pulse
@@ -45,7 +47,7 @@ class FakeTransport:
 
     ``calls`` counts the calls of each method, ``sent`` lists the far paths that were really sent (not skipped). While
     ``away`` is true every call fails as ``network``. ``before`` may hold, per method, something to do before each call,
-    and for ``push`` and ``digests`` before each file.
+    and for ``push`` and ``digests`` before each file. With ``time`` it stamps what is written, as a server does.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class FakeTransport:
         self.calls: Counter[str] = Counter()
         self.sent: list[str] = []
         self.before: dict[str, Callable[[], object]] = {}
+        self.time: Callable[[], datetime] | None = None
+        self._stamps: dict[str, int] = {}
         self._expected = ""
         self._faults: dict[str, list[_Fault]] = {}
         self._spoiled: Counter[str] = Counter()
@@ -137,7 +141,7 @@ class FakeTransport:
 
     def _entry(self, path: str, rel: str) -> RemoteEntry | None:
         if path in self.files:
-            return RemoteEntry(rel, "file", len(self.files[path]))
+            return RemoteEntry(rel, "file", len(self.files[path]), self._stamps.get(path, 0))
         return RemoteEntry(rel, "folder") if path in self.folders else None
 
     async def list(self, folder: str) -> AsyncIterator[Sequence[RemoteEntry]]:
@@ -155,7 +159,13 @@ class FakeTransport:
         if self.owners.setdefault(incoming, owner) != owner:
             raise TransportError(f"{safe_text(incoming)} belongs to another job", TransportErrorKind.CONFLICT)
         self._make(f"{incoming}/{ASSEMBLY}")
+        if self.time is not None:
+            self._store(f"{incoming}/{OWNER_NAME}", b"owner")
         return self.capabilities
+
+    def _stamp(self, path: str) -> None:
+        if self.time is not None:
+            self._stamps[path] = round(self.time().timestamp() * 1e9)
 
     def _make(self, folder: str) -> None:
         while folder and folder not in self.folders:
@@ -173,6 +183,7 @@ class FakeTransport:
             self.free_bytes -= growth
         self._make(path.rpartition("/")[0])
         self.files[path] = data
+        self._stamp(path)
 
     async def push(self, plan: PushPlan) -> AsyncGenerator[Sequence[FileRecord], None]:
         """Send the plan, a file at a time."""
@@ -251,6 +262,7 @@ class FakeTransport:
         self.folders |= {final + path[len(assembled) :] for path in _below(assembled, self.folders)}
         for path in _below(assembled, self.files):
             self.files[final + path[len(assembled) :]] = self.files.pop(path)
+            self._stamps[final + path[len(assembled) :]] = self._stamps.pop(path, 0)
         self.folders -= {assembled, *_below(assembled, self.folders)}
 
     async def publish_file(self, assembled: str, final: str, rel: str) -> None:
