@@ -18,6 +18,7 @@ from exlab_sync_tui.testing import FakeTransport, ManualClock
 from tests.unit.sim_lab import breathe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from exlab_sync_tui.engine.lane import Lane
@@ -62,7 +63,7 @@ class CleanupLab:
             )
         return self
 
-    def client(self, *, cleanup: dict[str, object] | None = None, **verify: object) -> NASSyncClient:
+    def client(self, *, cleanup: Mapping[str, object] | None = None, **verify: object) -> NASSyncClient:
         """*cleanup*: the ``nas_cleanup`` block, ``None`` for none."""
         instrument = {
             "id": "SCOPE_01",
@@ -80,7 +81,7 @@ class CleanupLab:
             "operators": {"allowlist": self.operators},
         }
         if cleanup is not None:
-            config["nas_cleanup"] = cleanup
+            config["nas_cleanup"] = dict(cleanup)
         return NASSyncClient(
             config=config,
             queue_db=self.root / "state" / "queue.db",

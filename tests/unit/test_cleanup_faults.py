@@ -242,7 +242,7 @@ class TestInTheMiddle:
                 raise OSError(errno.EBUSY, "Device or resource busy")
             real(path, dir_fd=dir_fd)
 
-        monkeypatch.setattr(release.os, "unlink", unlink)
+        monkeypatch.setattr(os, "unlink", unlink)
         async with lab.client(cleanup=AT_ONCE) as client:
             await client.enqueue(lab.run)
             await client.drain()
@@ -396,7 +396,9 @@ class TestAudits:
 
 
 class TestTheLaneGoesFirst:
-    async def test_a_run_that_is_queued_during_a_proof_is_sent_first(self, lab: CleanupLab) -> None:
+    async def test_a_run_that_is_queued_during_a_proof_is_sent_first(
+        self, lab: CleanupLab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         other = lab.run.with_name("Run_B")
         other.mkdir()
         (other / "z.raw").write_text("omega")
@@ -421,11 +423,9 @@ class TestTheLaneGoesFirst:
                     order.append("the lane is done")
                 return await real(turn, step)
 
-            Turn.spare = spare  # type: ignore[method-assign]
-            try:
+            with monkeypatch.context() as patched:
+                patched.setattr(Turn, "spare", spare)
                 await lab.live(client, 25, step=3_600)
-            finally:
-                Turn.spare = real  # type: ignore[method-assign]
             second = await client.job_of(other)
             assert second is not None
             assert second.state in {S.VERIFIED, S.CLEANUP_ELIGIBLE, S.CLEANED}

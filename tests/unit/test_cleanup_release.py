@@ -106,7 +106,7 @@ class TestFiles:
                 raise OSError(errno.EBUSY, "Device or resource busy")
             real(path, dir_fd=dir_fd)
 
-        monkeypatch.setattr(release.os, "unlink", refuse)
+        monkeypatch.setattr(os, "unlink", refuse)
         with Hands(run) as hands:
             hands.unlink(recorded(run))
         assert hands.tally.refused == [("deep/b.raw", "Device or resource busy")]
@@ -198,7 +198,7 @@ class TestCache:
                 (cache / "log").write_bytes(b"two!")
             return real(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
-        monkeypatch.setattr(release.os, "stat", later)
+        monkeypatch.setattr(os, "stat", later)
         with Hands(run) as hands:
             hands.unlink_read_back({".exlab-wizard/log": b"one"})
         monkeypatch.undo()
@@ -221,7 +221,7 @@ def test_a_folder_that_cannot_be_removed_for_another_reason_is_told(run: Path, m
     def refuse(path: str, *, dir_fd: int | None = None) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(release.os, "rmdir", refuse)
+    monkeypatch.setattr(os, "rmdir", refuse)
     with Hands(run) as hands:
         hands.remove_folders(["empty"])
     assert hands.tally.refused == [("empty", "Permission denied")]
