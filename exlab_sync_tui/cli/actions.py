@@ -13,6 +13,7 @@ from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import put
 from exlab_sync_tui.cli.place import place_options
 from exlab_sync_tui.engine.cockpit.view import Verb
+from exlab_sync_tui.engine.grants import recorded_here
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError
 from exlab_sync_tui.gate.validator import Validator
 from exlab_sync_tui.model.clock import SystemClock
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exlab_sync_tui.model.job import SyncJobRow
-    from exlab_sync_tui.settings import Settings
 
 _ONE = "\b\nRUN is a path, or a part of a run's name or job id that only one run has.\n\n"
 _NOTHING_MOVES = "No engine is running, so nothing moves yet; `exlab-sync run` sends what is queued."
@@ -108,18 +108,19 @@ async def _ask(helm: Helm, verb: Verb, name: str) -> int:
 async def _enqueue(helm: Helm, path: str) -> int:
     outcome = await helm.order(Verb.ENQUEUE, path)
     if outcome.exit_code == BLOCKED:
-        _put_ways_out(path, helm.settings)
+        await _put_ways_out(path, helm)
     return outcome.exit_code
 
 
-def _put_ways_out(path: str, settings: Settings) -> None:
+async def _put_ways_out(path: str, helm: Helm) -> None:
     """What to do about each finding; the gate is asked once more, because an outcome is one sentence."""
     try:
-        run = locate(Path(path), equipment_folders(settings))
-        verdict = Validator(gate_options(settings)).judge(run, at=SystemClock().now())
+        run = locate(Path(path), equipment_folders(helm.settings))
+        granted = await recorded_here(helm.store, run)
+        verdict = Validator(gate_options(helm.settings)).judge(run, at=SystemClock().now(), granted=granted)
     except (ExlabSyncError, OSError):  # it has changed since; the outcome was said
         return
-    put_advice(verdict.blocking, can_override=run.writes_locally)
+    put_advice(verdict.blocking)
 
 
 async def _moving_on(helm: Helm, codes: Sequence[int]) -> Sequence[int]:

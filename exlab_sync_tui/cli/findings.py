@@ -16,23 +16,29 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-def put_findings(findings: Sequence[Finding], *, can_override: bool) -> None:
-    """Each finding with what to do about it; *can_override* as in ``advice``."""
+def put_findings(findings: Sequence[Finding]) -> None:
+    """Each finding with what to do about it."""
     shown = findings[:_SHOWN]
-    ways = [advice(finding, can_override=can_override) for finding in shown]
+    ways = [advice(finding) for finding in shown]
     for number, (finding, way) in enumerate(zip(shown, ways, strict=True)):
         where = "the run's own path" if finding.offending_path == "." else safe_text(finding.offending_path)
-        lifted = ", lifted by an override" if finding.override_active else ""
-        put(f"    {finding.rule.value} ({finding.tier.value}{lifted}) at {where}: {safe_text(finding.rule_detail)}")
-        if ways[number + 1 : number + 2] != [way] and not finding.override_active:
+        rule = f"{finding.rule.value} ({finding.tier.value}{_marks(finding)})"
+        put(f"    {rule} at {where}: {safe_text(finding.rule_detail)}")
+        settled = finding.override_active or finding.synced_under_prior_policy
+        if ways[number + 1 : number + 2] != [way] and not settled:
             put(f"      {way}")
     if len(findings) > _SHOWN:
         put(f"    and {len(findings) - _SHOWN:,} more; --json lists all of them")
 
 
-def put_advice(findings: Sequence[Finding], *, can_override: bool) -> None:
+def _marks(finding: Finding) -> str:
+    lifted = ", lifted by an override" if finding.override_active else ""
+    return f"{lifted}, synced under a prior policy" if finding.synced_under_prior_policy else lifted
+
+
+def put_advice(findings: Sequence[Finding]) -> None:
     """Only what to do, each way out once."""
-    ways = list(dict.fromkeys(advice(finding, can_override=can_override) for finding in findings))
+    ways = list(dict.fromkeys(advice(finding) for finding in findings))
     for way in ways[:_SHOWN]:
         put(f"    {way}")
     if len(ways) > _SHOWN:

@@ -9,7 +9,7 @@ import click
 
 from exlab_sync_tui.cli.output import json_option, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
-from exlab_sync_tui.cli.reading import read
+from exlab_sync_tui.cli.reading import granted_to, read
 from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.operate import why as reasons
@@ -86,7 +86,8 @@ def _why_known(place: Place, run: str, around: Surroundings) -> str:
 
 
 def _why_on_disk(place: Place, path: Path, around: Surroundings) -> str:
-    return why_on_disk(path, place.load().settings, now=around.now)
+    settings = place.load().settings
+    return why_on_disk(path, settings, now=around.now, granted=lambda run: granted_to(place, run))
 
 
 def _put_story(told: Story) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
-from exlab_sync_tui.cli.reading import read
+from exlab_sync_tui.cli.reading import granted_to, read
 from exlab_sync_tui.engine.cockpit.permits import Permit, Revocation
 from exlab_sync_tui.engine.cockpit.view import Verb
-from exlab_sync_tui.errors import NotFoundError
+from exlab_sync_tui.errors import NotFoundError, OrphanRunError
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.finding import Rule
@@ -26,11 +26,11 @@ from exlab_sync_tui.text import parse_instant, safe_text, utc
 from exlab_sync_tui.watch.discovery import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from exlab_sync_tui.cli.place import Place
-    from exlab_sync_tui.provenance.creation import Creation
+    from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.queue.store import JobStore
 
 _RUN = "\b\nRUN is a path, or a part of a run's name that only one run has.\n\n"
@@ -110,7 +110,7 @@ def list_overrides(context: click.Context, run: str, *, as_json: bool) -> None:
     """Every override of a run, who recorded it and why, and whether it is in force."""
     place = place_of(context)
     found = locate(Path(_known_path(place, run)), equipment_folders(place.load().settings))
-    rows = _rows(read_creation(found.path), SystemClock().now())
+    rows = _rows(_entries(place, found), SystemClock().now())
     if as_json:
         put_json(list(rows))
         return
@@ -154,9 +154,19 @@ def _known_path(place: Place, name: str) -> str:
         return name
 
 
-def _rows(creation: Creation, now: datetime) -> list[dict[str, str]]:
+def _entries(place: Place, run: RunFolder) -> list[Mapping[str, Any]]:
+    """Those of creation.json, then those that the store keeps for a plain run."""
+    try:
+        creation = read_creation(run.path)
+    except OrphanRunError:
+        if run.writes_locally:
+            raise
+        return list(granted_to(place, run))
+    return [*creation.validation_overrides, *granted_to(place, run)]
+
+
+def _rows(entries: Sequence[Mapping[str, Any]], now: datetime) -> list[dict[str, str]]:
     """Overrides in the order of the file, and by whom each was revoked."""
-    entries = creation.validation_overrides
     ends = {str(entry["revokes"]): entry for entry in entries if is_tombstone(entry)}
     return [
         {

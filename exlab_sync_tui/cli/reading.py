@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from exlab_sync_tui.engine.grants import recorded_here
+from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from exlab_sync_tui.cli.place import Place
+    from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.queue.store import JobStore
 
 _Result = TypeVar("_Result")
@@ -25,6 +28,16 @@ def read(place: Place, question: Callable[[JobStore], Awaitable[_Result]]) -> _R
             return await question(store)
 
     return asyncio.run(ask())
+
+
+def granted_to(place: Place, run: RunFolder) -> tuple[Mapping[str, Any], ...]:
+    """The overrides that the store keeps for a ``plain`` run; none without a store. Raises ``StoreError``."""
+    if run.writes_locally:
+        return ()
+    try:
+        return read(place, lambda store: recorded_here(store, run))
+    except NotFoundError:
+        return ()
 
 
 @asynccontextmanager

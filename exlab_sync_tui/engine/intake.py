@@ -7,10 +7,12 @@ import uuid
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from exlab_sync_tui.engine.grants import recorded_here
 from exlab_sync_tui.engine.travel.freeze import compare
 from exlab_sync_tui.engine.travel.places import place_of
 from exlab_sync_tui.engine.upkeep.leftovers import kept_receipt, tell_leftovers
 from exlab_sync_tui.errors import CreationDuplicateKeysError
+from exlab_sync_tui.gate.advice import advice
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, Round, SyncHandleState, SyncJobHandle, SyncJobState
@@ -48,8 +50,13 @@ class Intake:
         if run.equipment.layout is Layout.EXLAB:
             refuse_duplicates(await asyncio.to_thread(read_creation, run.path), run)
         synced = job is not None and job.state in PUBLISHED
-        verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), synced=synced)
+        granted = await recorded_here(self._parts.store, run)
+        verdict = await asyncio.to_thread(
+            self._parts.validator.judge, run, at=self._parts.now(), synced=synced, granted=granted
+        )
         if verdict.blocking:
+            if job is not None and synced and not await self._has_news(run, job, instrument):
+                return SyncJobHandle("", SyncHandleState.BLOCKED, run_path, verdict.blocking)
             return await self.block(run, verdict)
         hold = await self._parts.store.hold(HoldScope.RUN, run_path)
         if synced and hold is not None and hold.kind is HoldKind.BLOCKED:
@@ -67,11 +74,15 @@ class Intake:
         receipt = await asyncio.to_thread(kept_receipt, self._parts.records_folder, job)
         await tell_leftovers(self._parts, job, instrument.litter, receipt)
 
+    async def _has_news(self, run: RunFolder, job: SyncJobRow, instrument: Instrument) -> bool:
+        """Whether anything would have to leave: a finding on what has left already changes nothing (§5)."""
+        return (await compare(self._parts.store, job.id, run.path, instrument.litter, None)).differs
+
     async def block(self, run: RunFolder, verdict: Verdict) -> SyncJobHandle:
         """Lay the ``blocked`` hold; a job that is queued already waits with it."""
         first = verdict.blocking[0]
         others = f" (and {count(len(verdict.blocking) - 1, 'more finding')})" if len(verdict.blocking) > 1 else ""
-        where = "the run's own folder" if first.offending_path == "." else safe_text(first.offending_path)
+        where = "the run's own path" if first.offending_path == "." else safe_text(first.offending_path)
         run_path = str(run.path)
         sentence = f"Blocked by the gate: {first.rule.value} at {where}: {first.rule_detail}{others}."
         before = await self._parts.store.hold(HoldScope.RUN, run_path)
@@ -83,7 +94,7 @@ class Intake:
             HoldKind.BLOCKED,
             sentence,
             equipment_id=run.equipment_id,
-            next_step="asked again by itself once the name is repaired or the rule is overridden",
+            next_step=f"{advice(first)} It is asked again by itself.",
         )
         return SyncJobHandle("", SyncHandleState.BLOCKED, run_path, verdict.blocking)
 

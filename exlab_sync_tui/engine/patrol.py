@@ -80,12 +80,17 @@ class Patrol:
             await stream.aclose()
 
     async def _heed_holds(self) -> None:
-        """A settled run that is held again has come back to its folder: it changed while it was sent, say."""
+        """A settled run that is held again has come back to its folder: it changed while it was sent, say.
+
+        A run that an operator has decided about is looked at, too: what blocked it may be lifted.
+        """
         async for event in self._works.parts.bus.events():
             beat = self._beats.get(event.equipment_id)
             is_hold = event.kind is EventKind.HOLD_SET and event.data.get("scope") == HoldScope.RUN.value
             if beat is not None and is_hold and event.data.get("hold") in _WATCHED:
                 beat.held(event.run_path)
+            elif beat is not None and event.kind is EventKind.OPERATOR and event.run_path:
+                beat.hint(event.run_path)
 
     async def _pay_debts(self) -> None:
         while True:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.errors import CreationError, IllegalTransitionError, OrphanRunError
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
+from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.creation import CREATION_NAME
 from exlab_sync_tui.queue.store import Observation
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tree.snapshot import fingerprint
@@ -67,6 +69,22 @@ class _Case:
         return self.job is not None and self.job.state in PUBLISHED
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What must change before the gate can let a blocked run go: the entry it names first, or ``creation.json``."""
+
+    run_path: str
+    offending_path: str
+    seen: tuple[tuple[int, int, int] | None, ...]
+
+    @classmethod
+    def of(cls, run_path: str, offending_path: str) -> _Mark:
+        return cls(run_path, offending_path, _stamps(run_path, offending_path))
+
+    def is_stale(self) -> bool:
+        return self.seen != _stamps(self.run_path, self.offending_path)
+
+
 class Scout:
     """Looks at the runs of one instrument; correctness never depends on anything but these looks (decision 3).
 
@@ -82,6 +100,7 @@ class Scout:
         self._stopped = threading.Event()
         self._seen: dict[str, Observation] = {}
         self._rests_until: dict[str, float] = {}
+        self._blocked: dict[str, _Mark] = {}
 
     @property
     def containers(self) -> list[str]:
@@ -205,10 +224,17 @@ class Scout:
         for paths in batches:
             cases |= await self._sort(paths, finished_too=finished_too)
         if unless_resting:
-            now = self._parts.clock.monotonic()
-            cases = {path: case for path, case in cases.items() if self._rests_until.get(path, 0.0) <= now}
+            resting = await self._resting(cases)
+            cases = {path: case for path, case in cases.items() if path not in resting}
         for run in await asyncio.to_thread(self._roster.runs, cases, sighting.problems.append):
             await self._visit(run, cases[str(run.path)], sighting)
+
+    async def _resting(self, paths: Iterable[str]) -> set[str]:
+        """Those of *paths* that were dear to look at; but a blocked run that may have been repaired does not rest."""
+        now = self._parts.clock.monotonic()
+        resting = {path for path in paths if self._rests_until.get(path, 0.0) > now}
+        blocked = [self._blocked[path] for path in resting if path in self._blocked]
+        return resting - await asyncio.to_thread(lambda: {mark.run_path for mark in blocked if mark.is_stale()})
 
     async def _sort(self, paths: list[str], *, finished_too: bool) -> dict[str, _Case]:
         """Those of *paths* that are worth a look, with what is known of them; the others are settled."""
@@ -291,7 +317,10 @@ class Scout:
         except OSError as error:
             await self._hold(run, HoldKind.LOCKED, _unreadable(error, str(run.path)))
             return
-        if handle.state is SyncHandleState.QUEUED:
+        if handle.state is SyncHandleState.BLOCKED:
+            offending = handle.blocking_findings[0].offending_path
+            self._blocked[handle.run_path] = await asyncio.to_thread(_Mark.of, handle.run_path, offending)
+        else:
             sighting.taken += 1
             await self._parts.store.mark_taken(str(run.path), seen.fingerprint)
             self._settle(str(run.path))
@@ -328,6 +357,7 @@ class Scout:
     def _forget(self, run_path: str) -> None:
         self._seen.pop(run_path, None)
         self._rests_until.pop(run_path, None)
+        self._blocked.pop(run_path, None)
 
     async def _hold(self, run: RunFolder, kind: HoldKind, sentence: str, *, until: datetime | None = None) -> None:
         await self._parts.holds.lay(
@@ -348,6 +378,18 @@ def _unreadable(error: OSError, run_path: str) -> str:
 def _is_gone(run: Path) -> bool:
     """Not so if its container is not there either: then a disk may be missing, and nothing is known."""
     return not run.is_symlink() and not run.exists() and run.parent.is_dir()
+
+
+def _stamps(run_path: str, offending_path: str) -> tuple[tuple[int, int, int] | None, ...]:
+    return tuple(_stamp(Path(run_path, below)) for below in (offending_path, f"{CACHE_FOLDER}/{CREATION_NAME}"))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        seen = path.lstat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 _NEXT = {

@@ -14,15 +14,10 @@ _BRACKETS = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>|\{[{%]\s*([^{}%]*?)\s*[%}]\}
 _UNWANTED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
-def advice(finding: Finding, *, can_override: bool = True) -> str:
-    """One sentence that says what to do: repair it, or the override to type. Safe to show.
-
-    Without *can_override* (a ``plain`` run, into whose folder nothing is written) only repairing is offered.
-    """
+def advice(finding: Finding) -> str:
+    """One sentence that says what to do: repair it, or the override to type. Safe to show."""
     if finding.tier is Tier.SOFT:
         return _SOFT.get(finding.rule, "It does not keep the run here.")
-    if not can_override:
-        return f"{_repair(finding)}."
     return f"{_repair(finding)}, or let it pass with `{override_command(finding)}`."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exlab_sync_tui.errors import CreationError, OrphanRunError
 from exlab_sync_tui.gate.content import RenderedFiles, content_objections, read_text
@@ -20,7 +20,7 @@ from exlab_sync_tui.tree.folder import Folder
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -67,39 +67,55 @@ class Validator:
         entries: Iterable[Entry] | None = None,
         creation: Creation | None = None,
         synced: bool = False,
+        granted: Sequence[Mapping[str, Any]] = (),
     ) -> Verdict:
         """Judge the real folder; *at* decides which overrides are in force. For threads: it reads the disk.
 
         *entries* (a walk of the run) saves a second walk, *creation* a second reading. *synced* marks the findings of a
-        run that has left already. A run whose creation.json cannot be read is a soft ``orphan`` finding here; refusing
-        to queue it is up to the caller. Raises ``OSError`` with ``filename`` if the run is gone or cannot be read.
+        run that has left already. *granted* are overrides and revocations that do not stand in creation.json.
+        A run whose creation.json cannot be read is a soft ``orphan`` finding here; refusing to queue it is up to the
+        caller. Raises ``OSError`` with ``filename`` if the run is gone or cannot be read.
         """
-        examination = self.examination(run, at=at, creation=creation, synced=synced)
+        examination = self.examination(run, at=at, creation=creation, synced=synced, granted=granted)
         for entry in walk(run.path) if entries is None else entries:
             examination.see(entry)
         return examination.verdict()
 
     def examination(
-        self, run: RunFolder, *, at: datetime, creation: Creation | None = None, synced: bool = False
+        self,
+        run: RunFolder,
+        *,
+        at: datetime,
+        creation: Creation | None = None,
+        synced: bool = False,
+        granted: Sequence[Mapping[str, Any]] = (),
     ) -> Examination:
         """The same as a filter beside somebody else's walk: ``see`` each entry, then ask for the ``verdict``.
 
         It reads nothing yet, so it may be made on the event loop.
         """
-        return Examination(run, self._options, at=at, creation=creation, synced=synced)
+        return Examination(run, self._options, at=at, creation=creation, synced=synced, granted=granted)
 
 
 class Examination:
     """One run under examination. ``see`` and ``verdict`` read the disk: call them in a thread, one at a time."""
 
     def __init__(
-        self, run: RunFolder, options: GateOptions, *, at: datetime, creation: Creation | None, synced: bool
+        self,
+        run: RunFolder,
+        options: GateOptions,
+        *,
+        at: datetime,
+        creation: Creation | None,
+        synced: bool,
+        granted: Sequence[Mapping[str, Any]],
     ) -> None:
         self._run = run
         self._options = options
         self._at = at
         self._creation = creation
         self._synced = synced
+        self._granted = granted
         self._unreadable = ""
         self._is_exlab = run.equipment.layout is Layout.EXLAB
         self._extensions = tuple(f".{extension.lstrip('.').lower()}" for extension in options.content_scan_extensions)
@@ -132,7 +148,8 @@ class Examination:
         if not self._begun:
             self._begin()
         self._read_contents()
-        active = active_classes(self._creation.validation_overrides, self._at) if self._creation else frozenset()
+        recorded = self._creation.validation_overrides if self._creation else ()
+        active = active_classes((*recorded, *self._granted), self._at)
         findings = [self._finding(*found, active) for found in (*self._found, *self._summaries())]
         findings.sort(key=_place)
         return Verdict(tuple(findings), tuple(finding for finding in findings if finding.blocks))

@@ -15,8 +15,6 @@ from exlab_sync_tui.errors import (
     CreationInvalidError,
     CreationLockedError,
     CreationUnwritableError,
-    NotFoundError,
-    RefusedError,
 )
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import LOCK_SECONDS, LockBusyError, locked, remove_stale, write_atomic
@@ -28,9 +26,9 @@ from exlab_sync_tui.provenance.creation_view import (
     read_bytes,
     read_creation,
 )
-from exlab_sync_tui.provenance.overrides import has_id, is_revocation, is_tombstone
+from exlab_sync_tui.provenance.overrides import has_id, new_override, new_tombstone, refuse_revoking
 from exlab_sync_tui.provenance.verbatim import render_object
-from exlab_sync_tui.text import safe_text, utc
+from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,16 +80,14 @@ class CreationWriter:
         expires_at: datetime | None = None,
     ) -> Creation:
         """Append an override; raises ``RefusedError`` without a class, a name or a reason."""
-        if not str(problem_class).strip():
-            raise RefusedError(
-                "An override needs the class of findings that it lifts; `exlab-sync check RUN` names it."
-            )
-        entry = {"id": str(self._new_id()), "problem_class": str(problem_class)} | _signed(
-            operator, reason, recorded_at
+        entry = new_override(
+            str(self._new_id()),
+            problem_class=problem_class,
+            operator=operator,
+            reason=reason,
+            recorded_at=recorded_at,
+            expires_at=expires_at,
         )
-        if expires_at is not None:
-            entry["expires_at"] = utc(expires_at)
-        entry["revoked"] = False
         return self.update(run, lambda document: _entries(document).append(entry))
 
     def revoke_override(
@@ -102,12 +98,13 @@ class CreationWriter:
         Raises ``NotFoundError`` if the run has no such override, ``RefusedError`` without a name or a reason, for a
         tombstone, and for an override that was revoked before.
         """
-        entry = {"id": str(self._new_id()), "revokes": override_id} | _signed(operator, reason, recorded_at)
-        entry["revoked"] = True
+        entry = new_tombstone(
+            str(self._new_id()), override_id, operator=operator, reason=reason, recorded_at=recorded_at
+        )
 
         def append(document: dict[str, Any]) -> None:
             entries = _entries(document)
-            _refuse_revoking(entries, override_id)
+            refuse_revoking(entries, override_id)
             entries.append(entry)
 
         return self.update(run, append)
@@ -198,32 +195,11 @@ def _put_status(document: dict[str, Any], status: str) -> None:
         document[_STATUS] = status
 
 
-def _signed(operator: str, reason: str, recorded_at: datetime) -> dict[str, object]:
-    if not operator.strip():
-        raise RefusedError("Nobody is named for this; say who decides with --operator NAME.")
-    if not reason.strip():
-        raise RefusedError("A reason is needed, because it stays in the record for good; give one with --reason TEXT.")
-    return {"operator": operator, "recorded_at": utc(recorded_at), "reason": reason}
-
-
 def _entries(document: dict[str, Any]) -> list[Any]:
     if document.get(_OVERRIDES) is None:
         document[_OVERRIDES] = []
     entries: list[Any] = document[_OVERRIDES]
     return entries
-
-
-def _refuse_revoking(entries: list[Any], override_id: str) -> None:
-    if any(is_tombstone(entry) and entry["revokes"] == override_id for entry in entries):
-        raise RefusedError(f"The override {safe_text(override_id)} was revoked before; `override list` shows by whom.")
-    for entry in entries:
-        if entry.get("id") == override_id:
-            if is_revocation(entry):
-                raise RefusedError(
-                    f"{safe_text(override_id)} is a revocation, which stays; add a new override instead."
-                )
-            return
-    raise NotFoundError(f"This run has no override {safe_text(override_id)}; `override list RUN` shows them.")
 
 
 def _name_entries(document: dict[str, Any]) -> None:

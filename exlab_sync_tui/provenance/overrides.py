@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.text import parse_instant
+from exlab_sync_tui.errors import NotFoundError, RefusedError
+from exlab_sync_tui.text import parse_instant, safe_text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,6 +83,45 @@ def is_revocation(entry: Mapping[str, object]) -> bool:
 def has_id(entry: Mapping[str, object]) -> bool:
     """Whether a tombstone could name the entry."""
     return entry.get("id") not in (None, "")
+
+
+def new_override(
+    new_id: str, *, problem_class: str, operator: str, reason: str, recorded_at: datetime, expires_at: datetime | None
+) -> dict[str, object]:
+    """An entry that lifts a class; raises ``RefusedError`` without a class, a name or a reason."""
+    if not str(problem_class).strip():
+        raise RefusedError("An override needs the class of findings that it lifts; `exlab-sync check RUN` names it.")
+    entry = {"id": new_id, "problem_class": str(problem_class)} | _signed(operator, reason, recorded_at)
+    if expires_at is not None:
+        entry["expires_at"] = utc(expires_at)
+    return entry | {"revoked": False}
+
+
+def new_tombstone(
+    new_id: str, override_id: str, *, operator: str, reason: str, recorded_at: datetime
+) -> dict[str, object]:
+    """An entry that takes *override_id* back; raises ``RefusedError`` without a name or a reason."""
+    return {"id": new_id, "revokes": override_id} | _signed(operator, reason, recorded_at) | {"revoked": True}
+
+
+def refuse_revoking(entries: Iterable[Mapping[str, object]], override_id: str) -> None:
+    """Raise ``NotFoundError`` if there is no such override, ``RefusedError`` if it is a tombstone or has one."""
+    known = list(entries)
+    if any(is_tombstone(entry) and entry["revokes"] == override_id for entry in known):
+        raise RefusedError(f"The override {safe_text(override_id)} was revoked before; `override list` shows by whom.")
+    named = next((entry for entry in known if entry.get("id") == override_id), None)
+    if named is None:
+        raise NotFoundError(f"This run has no override {safe_text(override_id)}; `override list RUN` shows them.")
+    if is_revocation(named):
+        raise RefusedError(f"{safe_text(override_id)} is a revocation, which stays; add a new override instead.")
+
+
+def _signed(operator: str, reason: str, recorded_at: datetime) -> dict[str, object]:
+    if not operator.strip():
+        raise RefusedError("Nobody is named for this; say who decides with --operator NAME.")
+    if not reason.strip():
+        raise RefusedError("A reason is needed, because it stays in the record for good; give one with --reason TEXT.")
+    return {"operator": operator, "recorded_at": utc(recorded_at), "reason": reason}
 
 
 def _expired(entry: Mapping[str, object], at: datetime) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,16 +14,19 @@ from click.testing import CliRunner
 
 from exlab_sync_tui.cli.app import app
 from exlab_sync_tui.demo.lab import TINY, Trait, build_lab
+from exlab_sync_tui.engine import grants
+from exlab_sync_tui.model.run import EquipmentFolder, Layout, RunFolder
 from exlab_sync_tui.provenance.creation import CreationWriter
-from tests.unit.cli_helpers import make_shelf
+from exlab_sync_tui.provenance.overrides import active_classes
+from exlab_sync_tui.testing import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from click.testing import Result
 
 RULE = "unresolved_placeholder_token"
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
 
 
 class Desk:
@@ -145,7 +151,6 @@ def test_what_was_typed_wrongly_is_said_and_writes_nothing(
     ("change", "code", "said"),
     [
         (lambda desk: desk.add(run="Run_nowhere"), 3, "No run is known as Run_nowhere"),
-        (lambda desk: desk.add(run=str(desk.plain)), 1, "READER_01 has layout plain"),
         (lambda desk: desk.ask("override", "add", str(desk.run), RULE, "--reason", " "), 1, "A reason is needed"),
         (
             lambda desk: desk.ask("override", "revoke", str(desk.run), "abc", "--reason", "x"),
@@ -179,12 +184,86 @@ def test_a_run_without_overrides_says_so(desk: Desk) -> None:
     assert desk.listed() == []
 
 
-def test_where_no_override_can_be_recorded_none_is_advised(tmp_path: Path) -> None:
-    shelf = make_shelf(tmp_path)
-    (tmp_path / "plates" / "plate_1").mkdir()
-    (tmp_path / "plates" / "plate_1" / "<sample>.csv").touch()
-    path = shelf.run_path("plate_1")
-    for arguments in (["check", path], ["check", path, "--json"], ["why", path], ["enqueue", path]):
-        said = shelf.ask(*arguments).output
-        assert "Rename <sample>.csv to sample.csv." in said
-        assert "override add" not in said
+class TestARunIntoWhoseFolderNothingIsWritten:
+    @pytest.fixture
+    def plate(self, desk: Desk) -> Path:
+        (desk.plain / "<sample>.csv").touch()
+        return desk.plain
+
+    def test_its_override_is_kept_in_the_store_and_counts_for_every_verb(self, desk: Desk, plate: Path) -> None:
+        before = tree(plate)
+        assert "Rename <sample>.csv to sample.csv, or let it pass with" in desk.ask("check", str(plate)).output
+        assert f"override add {plate} illegal_filesystem_character" in desk.ask("why", str(plate)).output
+        for rule in (RULE, "illegal_filesystem_character"):
+            added = desk.add("--operator", "mira", rule=rule, run=str(plate))
+            assert added.exit_code == 0, added.output
+        assert "The gate keeps nothing of it here." in added.output
+        assert desk.ask("check", str(plate)).exit_code == 0
+        assert "the gate has nothing against it" in desk.ask("why", str(plate)).output
+        rows = json.loads(desk.ask("override", "list", str(plate), "--json").stdout)
+        assert [(row["rule"], row["operator"], row["state"]) for row in rows] == [
+            (RULE, "mira", "in force"),
+            ("illegal_filesystem_character", "mira", "in force"),
+        ]
+        assert tree(plate) == before
+
+    def test_it_is_sent_and_its_receipt_names_who_and_why(self, desk: Desk, plate: Path) -> None:
+        before = tree(plate)
+        desk.ask("destination", "adopt", "READER_01", "--local", "--yes")
+        assert desk.ask("enqueue", str(plate)).exit_code == 11
+        for rule in (RULE, "illegal_filesystem_character"):
+            desk.add("--operator", "mira", rule=rule, run=str(plate))
+        assert desk.ask("enqueue", str(plate)).exit_code == 0
+        desk.ask("run", "--once")
+        assert json.loads(desk.ask("show", plate.name, "--json").stdout)["job"]["state"] == "verified"
+        (receipt,) = desk.lab.nas.rglob(f"{plate.name}/.exlab-wizard/receipt.json")
+        told = json.loads(receipt.read_text())["overrides"]
+        assert {(one["problem_class"], one["operator"], one["reason"]) for one in told} == {
+            (RULE, "mira", "the vendor names it so"),
+            ("illegal_filesystem_character", "mira", "the vendor names it so"),
+        }
+        assert tree(plate) == before
+
+    def test_a_revocation_stays_in_the_record(self, desk: Desk, plate: Path) -> None:
+        desk.add("--operator", "mira", run=str(plate))
+        revoke = ("override", "revoke", str(plate), "--reason", "renamed", "--operator", "otto")
+        (row,) = json.loads(desk.ask("override", "list", str(plate), "--json").stdout)
+        assert desk.ask(*revoke, row["id"]).exit_code == 0
+        (row,) = json.loads(desk.ask("override", "list", str(plate), "--json").stdout)
+        assert row["state"] == "revoked by otto: renamed"
+        again = desk.ask(*revoke, row["id"])
+        assert (again.exit_code, "was revoked before" in again.stderr) == (1, True)
+        assert desk.ask(*revoke, "abc").exit_code == 3
+        assert desk.ask("check", str(plate)).exit_code == 11
+
+    def test_a_creation_json_that_lies_there_counts_together_with_the_store(self, desk: Desk, plate: Path) -> None:
+        entry = {"id": "a1", "problem_class": RULE, "operator": "mira", "reason": "x", "revoked": False}
+        creation = {"schema_version": "1.4", "paths": {}, "validation_overrides": [entry]}
+        (plate / ".exlab-wizard").mkdir()
+        (plate / ".exlab-wizard" / "creation.json").write_text(json.dumps(creation))
+        before = tree(plate)
+        desk.add(rule="illegal_filesystem_character", run=str(plate))
+        assert desk.ask("check", str(plate)).exit_code == 0
+        assert desk.ask("override", "revoke", str(plate), "a1", "--reason", "no").exit_code == 0
+        assert desk.ask("check", str(plate)).exit_code == 11
+        assert tree(plate) == before
+
+    def test_a_record_that_cannot_be_read_lifts_nothing_and_counts_as_revoked(self) -> None:
+        async def ask() -> None:
+            store = MemoryStore()
+            await store.open()
+            place = Path("/lab/plates/plate_1")
+            run = RunFolder(place, EquipmentFolder("READER_01", place.parent, Layout.PLAIN), PurePosixPath(place.name))
+            await grants.record_here(store, run, {"id": "a1", "problem_class": RULE})
+            assert not await grants.was_revoked_since(store, run, NOW)
+            for damaged in ("{", "{}", "[1]"):
+                await store.note(grants._key(run), damaged)
+                assert not active_classes(await grants.recorded_here(store, run), NOW)
+                assert await grants.was_revoked_since(store, run, NOW)
+
+        asyncio.run(ask())
+
+
+def tree(folder: Path) -> list[tuple[str, int, int]]:
+    """Everything below *folder* with its size and time."""
+    return sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from exlab_sync_tui.engine.cockpit.view import Outcome
+from exlab_sync_tui.engine.grants import entries_of, record_here, recorded_here
 from exlab_sync_tui.errors import (
     CreationLockedError,
     CreationUnwritableError,
@@ -17,20 +19,27 @@ from exlab_sync_tui.errors import (
     UsageError,
 )
 from exlab_sync_tui.model.event import EventKind
-from exlab_sync_tui.provenance.creation import read_creation
-from exlab_sync_tui.provenance.overrides import in_force
+from exlab_sync_tui.provenance.overrides import in_force, new_override, new_tombstone, refuse_revoking
 from exlab_sync_tui.queue.store import HistoryEntry
 from exlab_sync_tui.text import count, parse_instant, safe_text, utc
 from exlab_sync_tui.watch.discovery import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.cockpit.view import Order
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
+
+    Entries = tuple[Mapping[str, Any], ...]
+
+
+class _Said(TypedDict):
+    operator: str
+    reason: str
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +83,23 @@ class Revocation:
 
 
 class Permits:
-    """Writes overrides into ``creation.json``, and who did it into the history and the run's log.
+    """Records overrides (``engine/grants.py`` says where), and who did it in the history and the run's log.
 
-    All raise ``RefusedError`` for a name that ``operators.allowlist`` does not have and for a ``plain`` run, and what
-    ``read_creation`` and ``locate`` raise.
+    All raise ``RefusedError`` for a name that ``operators.allowlist`` does not have, and what ``read_creation`` and
+    ``locate`` raise.
     """
 
     def __init__(self, works: Works) -> None:
         self._works = works
         self._parts = works.parts
+        self._recording = asyncio.Lock()
 
     async def add(self, order: Order, _again: bool) -> Outcome:
         """Let the findings of a rule pass; what the same person said in the same words before is not written twice."""
         wish = Permit.of(order.target)
         run = await self._run(wish.run_path, order.who)
-        if not await asyncio.to_thread(self._is_written, run, wish, order.who):
-            await self._write(run, lambda: self._add(run, wish, order.who))
+        if not self._is_in_force(await entries_of(self._parts.store, run), wish, order.who):
+            await self._add(run, wish, order.who)
             until = f" until {utc(wish.expires_at)}" if wish.expires_at else ""
             await self._tell(run, order.who, f"override of {wish.rule}{until}: {wish.reason}")
         return Outcome(f"{wish.rule} may pass in {_name(run)}. {await self._gate_says(run)}")
@@ -98,33 +108,38 @@ class Permits:
         """End an override; *again*: it may have been ended already."""
         wish = Revocation.of(order.target)
         run = await self._run(wish.run_path, order.who)
-        creation = await asyncio.to_thread(read_creation, run.path)
-        whole = _whole_id(creation, wish.override_id)
-        if not (again and any(entry.get("revokes") == whole for entry in creation.validation_overrides)):
-            await self._write(run, lambda: self._revoke(run, whole, wish.reason, order.who))
+        entries = await entries_of(self._parts.store, run)
+        whole = _whole_id(entries, wish.override_id)
+        if not (again and any(entry.get("revokes") == whole for entry in entries)):
+            await self._revoke(run, whole, wish.reason, order.who)
             await self._tell(run, order.who, f"override {whole} revoked: {wish.reason}")
         return Outcome(f"The override {safe_text(whole)[:8]} of {_name(run)} was revoked. {await self._gate_says(run)}")
 
-    def _add(self, run: RunFolder, wish: Permit, who: str) -> Creation:
-        return self._parts.creation.add_override(
-            run.path,
-            problem_class=wish.rule,
-            operator=who,
-            reason=wish.reason,
-            recorded_at=self._parts.now(),
-            expires_at=wish.expires_at,
-        )
+    async def _add(self, run: RunFolder, wish: Permit, who: str) -> None:
+        said: _Said = {"operator": who, "reason": wish.reason, "recorded_at": self._parts.now()}
+        rule, until = wish.rule, wish.expires_at
+        if run.writes_locally:
+            add = self._parts.creation.add_override
+            await self._write(run, lambda: add(run.path, problem_class=rule, expires_at=until, **said))
+            return
+        async with self._recording:
+            entry = new_override(str(uuid.uuid4()), problem_class=rule, expires_at=until, **said)
+            await record_here(self._parts.store, run, entry)
 
-    def _revoke(self, run: RunFolder, override_id: str, reason: str, who: str) -> Creation:
-        return self._parts.creation.revoke_override(
-            run.path, override_id, operator=who, reason=reason, recorded_at=self._parts.now()
-        )
+    async def _revoke(self, run: RunFolder, override_id: str, reason: str, who: str) -> None:
+        said: _Said = {"operator": who, "reason": reason, "recorded_at": self._parts.now()}
+        if run.writes_locally:
+            await self._write(run, lambda: self._parts.creation.revoke_override(run.path, override_id, **said))
+            return
+        async with self._recording:
+            refuse_revoking(await entries_of(self._parts.store, run), override_id)
+            await record_here(self._parts.store, run, new_tombstone(str(uuid.uuid4()), override_id, **said))
 
-    def _is_written(self, run: RunFolder, wish: Permit, who: str) -> bool:
+    def _is_in_force(self, entries: Entries, wish: Permit, who: str) -> bool:
         wanted = (wish.rule, who, wish.reason, wish.expires_at)
         return any(
             (one.problem_class, one.operator, one.reason, parse_instant(one.expires_at)) == wanted
-            for one in in_force(read_creation(run.path).validation_overrides, self._parts.now())
+            for one in in_force(entries, self._parts.now())
         )
 
     async def _run(self, path: str, who: str) -> RunFolder:
@@ -135,13 +150,7 @@ class Permits:
                 f" {', '.join(map(safe_text, allowed))}. Ask one of them, or say who you are with --operator."
             )
         folders = [one.folder for one in self._works.instruments.values()]
-        run = await asyncio.to_thread(locate, Path(path), folders)
-        if not run.writes_locally:
-            raise RefusedError(
-                f"{run.equipment_id} has layout plain, so nothing is written into its run folders and no override can"
-                " be recorded there; repair what the gate objects to."
-            )
-        return run
+        return await asyncio.to_thread(locate, Path(path), folders)
 
     async def _write(self, run: RunFolder, write: Callable[[], Creation]) -> None:
         try:
@@ -163,7 +172,8 @@ class Permits:
 
     async def _gate_says(self, run: RunFolder) -> str:
         """What keeps the run here after that."""
-        verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now())
+        granted = await recorded_here(self._parts.store, run)
+        verdict = await asyncio.to_thread(self._parts.validator.judge, run, at=self._parts.now(), granted=granted)
         if verdict.blocking:
             rules = ", ".join(dict.fromkeys(finding.rule.value for finding in verdict.blocking))
             return (
@@ -180,9 +190,9 @@ def _name(run: RunFolder) -> str:
     return safe_text(run.path.name)
 
 
-def _whole_id(creation: Creation, beginning: str) -> str:
+def _whole_id(entries: Entries, beginning: str) -> str:
     """The one id that begins so. Raises ``NotFoundError``, ``UsageError``."""
-    known = [str(entry["id"]) for entry in creation.validation_overrides if entry.get("id")]
+    known = [str(entry["id"]) for entry in entries if entry.get("id")]
     found = [one for one in known if one == beginning] or [one for one in known if one.startswith(beginning)]
     if not found or not beginning:
         raise NotFoundError(

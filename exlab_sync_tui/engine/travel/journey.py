@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from exlab_sync_tui.engine.board import Phase, Progress
+from exlab_sync_tui.engine.grants import recorded_here
 from exlab_sync_tui.engine.travel.freeze import compare, freeze
 from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.engine.travel.papers import draw_up, keep_copy, manifest_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.parts import Instrument, Parts
     from exlab_sync_tui.engine.travel.trip import Way
-    from exlab_sync_tui.gate.validator import Verdict
+    from exlab_sync_tui.gate.validator import Examination, Verdict
     from exlab_sync_tui.model.evidence import EvidenceLevel
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder
@@ -128,7 +129,7 @@ class Journey:
         elif trip.job.round is Round.ADDITIONS and await self._touches_published(trip):
             await self._begin_revision(trip)
             return
-        gate = self._parts.validator.examination(run, at=self._parts.now())
+        gate = await self._gate(run)
         trip.inventory = await freeze(store, trip.job.id, run.path, self._instrument.litter, gate)
         if trip.inventory.touches_published:
             await self._begin_revision(trip)
@@ -150,6 +151,10 @@ class Journey:
         """Looked at before anything is written down: a crash in between must not make published files forgotten."""
         seen = await compare(self._parts.store, trip.job.id, trip.run.path, self._instrument.litter, None)
         return seen.touches_published
+
+    async def _gate(self, run: RunFolder) -> Examination:
+        granted = await recorded_here(self._parts.store, run)
+        return self._parts.validator.examination(run, at=self._parts.now(), granted=granted)
 
     def _ask_gate(self, trip: Trip) -> None:
         verdict = trip.inventory.verdict
@@ -199,7 +204,7 @@ class Journey:
 
     async def _see_unchanged(self, trip: Trip) -> None:
         """The snapshot is taken again after sending, and the gate is asked again with it (decision 5, §5)."""
-        gate = self._parts.validator.examination(trip.run, at=self._parts.now())
+        gate = await self._gate(trip.run)
         trip.inventory = await compare(self._parts.store, trip.job.id, trip.run.path, self._instrument.litter, gate)
         if trip.inventory.differs:
             raise TransportError(_what_changed(trip), TransportErrorKind.CHANGED)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.grants import recorded_here
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.model.verdict import VerifyResult
     from exlab_sync_tui.provenance.creation import Creation
+    from exlab_sync_tui.provenance.overrides import OverrideInForce
 
 MANIFEST_NAME = "checksums.sha256"
 RECEIPT_NAME = "receipt.json"
@@ -65,7 +67,9 @@ async def draw_up(trip: Trip, result: VerifyResult, *, publish: str, at: datetim
     rendered = None
     if creation is not None:
         rendered = await asyncio.to_thread(trip.parts.creation.rendered, trip.run.path, sync_status="synced")
-    receipt = _receipt(trip, result, creation, manifest, publish=publish, at=at)
+    recorded = creation.validation_overrides if creation else ()
+    overrides = in_force((*recorded, *await recorded_here(trip.parts.store, trip.run)), at)
+    receipt = _receipt(trip, result, overrides, manifest, publish=publish, at=at)
     others = await asyncio.to_thread(_others, trip.run.cache)
     return Papers(manifest, render_receipt(receipt), rendered, others)
 
@@ -107,7 +111,13 @@ def _others(cache: Path) -> tuple[tuple[str, bytes], ...]:
 
 
 def _receipt(
-    trip: Trip, result: VerifyResult, creation: Creation | None, manifest: bytes, *, publish: str, at: datetime
+    trip: Trip,
+    result: VerifyResult,
+    overrides: tuple[OverrideInForce, ...],
+    manifest: bytes,
+    *,
+    publish: str,
+    at: datetime,
 ) -> Receipt:
     job, who = trip.job, trip.parts.identities
     evidence = result.evidence or trip.parts.minimum
@@ -125,7 +135,7 @@ def _receipt(
         files=trip.inventory.files,
         size=trip.inventory.size,
         passes=(PassRecord(at=utc(at), level=evidence.value),),
-        overrides=in_force(creation.validation_overrides, at) if creation else (),
+        overrides=overrides,
         links=dict(trip.inventory.links),
         empty_folders=tuple(trip.inventory.empty_folders),
         specials=tuple(trip.inventory.specials),
