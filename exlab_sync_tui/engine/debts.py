@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.errors import CreationError, IngestError, OrphanRunError
 from exlab_sync_tui.model.run import CACHE_FOLDER
-from exlab_sync_tui.provenance.atomic import write_atomic
+from exlab_sync_tui.provenance.atomic import remove_stale, write_atomic
 from exlab_sync_tui.provenance.ingest import append_transition
 from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import DebtKind
@@ -79,7 +79,9 @@ class Bookkeeper:
     def _write_records(self, run: Path, debt: Debt) -> None:
         kept = self._parts.records_folder / debt.value
         for name in (MANIFEST_NAME, RECEIPT_NAME):
-            write_atomic(run / CACHE_FOLDER / name, (kept / name).read_bytes())
+            place = run / CACHE_FOLDER / name
+            remove_stale(place)  # one bookkeeper writes here, and no other program
+            write_atomic(place, (kept / name).read_bytes())
         receipt = parse_receipt((kept / RECEIPT_NAME).read_bytes())
         far = {
             "nas_path": receipt.destination_path if receipt else "",
