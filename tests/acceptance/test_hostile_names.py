@@ -158,6 +158,34 @@ def test_names_that_somebody_has_allowed_arrive_unharmed(tmp_path: Path) -> None
     assert all(is_harmless(path.read_text(errors="strict")) for path in wizard)
 
 
+def test_the_verbs_about_the_gate_never_drive_the_terminal(tmp_path: Path) -> None:
+    lab = Lab(tmp_path).prepare()
+    run = write_hostile_run(lab)
+    why = "the vendor \x1b[31mnames\x1b[0m it so\n[b]$(reboot)\u202e"
+    who = "mira\x1b]0;title\x07"
+    judged = json.loads(told(lab, "check", str(run), "--json"))
+    assert {finding["rule"] for finding in judged[0]["findings"]} == set(OVERRIDDEN)
+    for rule in OVERRIDDEN:
+        added = told(lab, "override", "add", str(run), rule, "--reason", why, "--operator", who)
+        assert is_harmless(added), rule
+    assert "The gate keeps nothing of it here." in added
+    before = snapshot_tree(run)
+    assert lab.run("run", "--once").returncode == 0
+    assert snapshot_tree(run) == before
+    for words in (["check"], ["why"], ["override", "list"], ["show"], ["enqueue"]):
+        assert is_harmless(told(lab, *words, str(run))), words
+    for words in (["check"], ["why"], ["override", "list"], ["show"]):
+        data = told(lab, *words, str(run), "--json")
+        assert is_harmless(data), words
+        json.loads(data)
+    listed = json.loads(told(lab, "override", "list", str(run), "--json"))
+    assert {(one["operator"], one["reason"]) for one in listed} == {(who, why)}, "the record has the very words"
+    ended = told(lab, "override", "revoke", str(run), listed[0]["id"], "--reason", why, "--operator", who)
+    assert is_harmless(ended)
+    assert "was revoked" in ended
+    assert is_harmless((lab.state / "log" / "exlab-sync.log").read_text(errors="strict"))
+
+
 def override(run: Path) -> None:
     path = run / ".exlab-wizard" / "creation.json"
     creation = json.loads(path.read_text())
