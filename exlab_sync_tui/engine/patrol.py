@@ -90,7 +90,7 @@ class Patrol:
             if beat is not None and is_hold and event.data.get("hold") in _WATCHED:
                 beat.held(event.run_path)
             elif beat is not None and event.kind is EventKind.OPERATOR and event.run_path:
-                beat.hint(event.run_path)
+                beat.decided(event.run_path)
 
     async def _pay_debts(self) -> None:
         while True:
@@ -132,6 +132,12 @@ class Beat:
     def held(self, run_path: str) -> None:
         """A hold was laid on this run; if that was not because of a look, one is due."""
         if self._scout.is_settled(run_path):
+            self._wanted[run_path] = self._clock.monotonic()
+            self._wake.set()
+
+    def decided(self, run_path: str) -> None:
+        """An operator has decided about this run: whoever waits for that does not wait for a rest to end."""
+        if self._scout.knows(run_path):
             self._wanted[run_path] = self._clock.monotonic()
             self._wake.set()
 

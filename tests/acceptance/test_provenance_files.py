@@ -49,15 +49,15 @@ def prepare(root: Path, *names: str) -> Path:
     return run
 
 
-def scribe(what: str, run: Path, times: int = 1, **environ: str) -> subprocess.Popen[bytes]:
+def scribe(what: str, run: Path, times: int = 1, environ: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "tests.acceptance.scribe", what, str(run), str(times), "exlab_sync_tui"]
-    return subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, **environ}, stderr=subprocess.PIPE)
+    return subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, **(environ or {})}, stderr=subprocess.PIPE)
 
 
 def write_and_die(what: str, run: Path, *, at: int) -> bool:
     """Write, killed before step *at*; whether that came."""
     environ = {"PYTHONPATH": f"{KILLER}:{REPOSITORY}", "KILL_STEPS": str(run.parent / "steps.txt"), "KILL_AT": str(at)}
-    process = scribe(what, run, **environ)
+    process = scribe(what, run, environ=environ)
     _, told = process.communicate(timeout=60)
     assert process.returncode in {0, -signal.SIGKILL}, told.decode()
     return process.returncode != 0

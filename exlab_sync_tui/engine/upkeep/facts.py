@@ -22,15 +22,14 @@ from exlab_sync_tui.cleanup.interlocks import (
     by_switch,
     by_tree,
 )
+from exlab_sync_tui.engine.grants import was_revoked_since
 from exlab_sync_tui.engine.patience import within
 from exlab_sync_tui.engine.travel.freeze import compare
-from exlab_sync_tui.engine.travel.papers import CREATION_NAME, RECEIPT_NAME
+from exlab_sync_tui.engine.travel.papers import RECEIPT_NAME
 from exlab_sync_tui.engine.travel.places import find_run
 from exlab_sync_tui.engine.upkeep.leftovers import kept_receipt
 from exlab_sync_tui.errors import CreationError, OrphanRunError, TransportError
-from exlab_sync_tui.model.run import CACHE_FOLDER, Layout
-from exlab_sync_tui.provenance.creation import read_creation
-from exlab_sync_tui.provenance.overrides import revoked_since
+from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import duration, safe_text
 from exlab_sync_tui.transport.base import OWNER_NAME, Owner
@@ -116,18 +115,15 @@ class Facts:
         return kept_receipt(self._parts.records_folder, job)
 
     async def _local_block(self, job: SyncJobRow) -> Block | None:
-        return by_revocation(await asyncio.to_thread(self._revocation, job)) or by_tree(await self.tree(job))
+        return by_revocation(await self._revocation(job)) or by_tree(await self.tree(job))
 
-    def _revocation(self, job: SyncJobRow) -> str:
-        run = _cache_of(job).parent
-        if self._instrument.folder.layout is Layout.PLAIN and not (_cache_of(job) / CREATION_NAME).exists():
-            return ""
+    async def _revocation(self, job: SyncJobRow) -> str:
         try:
-            creation = read_creation(run)
-        except (CreationError, OrphanRunError, OSError) as error:
+            run = await asyncio.to_thread(find_run, job.run_path, self._instrument)
+            if job.verified_at is not None and await was_revoked_since(self._parts.store, run, job.verified_at):
+                return "an override was revoked since the run was verified, so somebody has to look at it first"
+        except (CreationError, OrphanRunError, OSError, TransportError) as error:
             return f"it cannot be told whether an override was revoked: {safe_text(error).rstrip('.')}"
-        if job.verified_at is not None and revoked_since(creation.validation_overrides, job.verified_at):
-            return "an override was revoked since the run was verified, so somebody has to look at it first"
         return ""
 
     async def tree(self, job: SyncJobRow) -> TreeFacts:
