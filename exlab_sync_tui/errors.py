@@ -123,6 +123,10 @@ class IngestError(ExlabSyncError):
     """ingest.json cannot be continued; repair it or let ExLab-Wizard write it again."""
 
 
+class NotifyError(ExlabSyncError):
+    """A notification cannot be sent; `exlab-sync notify test` says why."""
+
+
 class TransportErrorKind(StrEnum):
     """Classes of failure; the reaction to each is the table in ``FORMATS.md`` §6."""
 

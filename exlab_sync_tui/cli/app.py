@@ -30,6 +30,7 @@ VERBS = {
     "doctor": ("doctor:doctor", "what is wrong here, and which command mends it?"),
     "service": ("service:service", "let systemd start the engine and watch over it"),
     "run": ("run:run", "watch and send without a console; --once for CI"),
+    "notify": ("notify:notify", "are the right people told? send a test message"),
     "status": ("overview:status", "is my data safe?"),
     "list": ("overview:list_runs", "which runs are known, and how is each?"),
     "show": ("inspect:show", "everything that is known of one run"),

@@ -42,6 +42,8 @@ def _show(place: Place) -> int:
     from exlab_sync_tui.engine.cockpit.opening import open_cockpit
     from exlab_sync_tui.headless.client import make_client
     from exlab_sync_tui.headless.logs import logging_to
+    from exlab_sync_tui.model.clock import SystemClock
+    from exlab_sync_tui.operate.companions import beside_console, companions
     from exlab_sync_tui.tui.console import run_console
     from exlab_sync_tui.tui.options import ConsoleOptions, lab_of
 
@@ -53,4 +55,5 @@ def _show(place: Place) -> int:
         return await open_cockpit(make_client(settings, place.store_path, operator=place.operator), watch=True)
 
     with logging_to(place.state_folder, settings.logging):
-        return run_console(opening, lab_of(settings), options, title=safe_text(socket.gethostname()))
+        beside = beside_console(companions(settings, SystemClock()))
+        return run_console(opening, lab_of(settings), options, title=safe_text(socket.gethostname()), beside=beside)

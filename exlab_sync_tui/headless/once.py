@@ -7,8 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from exlab_sync_tui.operate.companions import end, start
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from exlab_sync_tui.engine.board import Progress
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.headless.reporter import Reporter
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.model.event import Event
+    from exlab_sync_tui.operate.companions import Companion
+    from exlab_sync_tui.queue.store import JobStore
 
 _Result = TypeVar("_Result")
 _GRACE = timedelta(seconds=2)
@@ -46,17 +50,30 @@ class Client(Protocol):
         """Everything that happens."""
         ...
 
+    @property
+    def store(self) -> JobStore:
+        """The store of a started engine, for reading."""
+        ...
+
     def progress(self) -> list[Progress]:
         """The transfers in flight."""
         ...
 
 
-async def attended(client: Client, reporter: Reporter, bar: Bar, work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Start the engine, do *work*, stop the engine; events and progress are shown meanwhile."""
+async def attended(
+    client: Client,
+    reporter: Reporter,
+    bar: Bar,
+    work: Callable[[], Awaitable[_Result]],
+    *,
+    beside: Sequence[Companion] = (),
+) -> _Result:
+    """Start the engine, do *work*, stop the engine; events and progress are shown meanwhile, companions do theirs."""
     await client.init()
     listener = asyncio.create_task(reporter.follow(client.events()), name="reporter")
     sampler = asyncio.create_task(bar.watch(client.progress), name="progress bar")
     await asyncio.sleep(0)  # lets the listener subscribe before anything more is said
+    companions = start(beside, client)
     try:
         return await work()
     finally:
@@ -65,6 +82,7 @@ async def attended(client: Client, reporter: Reporter, bar: Bar, work: Callable[
         with suppress(asyncio.CancelledError):
             await sampler
         await listener
+        await end(companions)
 
 
 async def look_and_drain(client: Client, reporter: Reporter, clock: Clock, *, settle_seconds: float) -> None:

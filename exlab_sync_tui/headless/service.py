@@ -13,12 +13,12 @@ from exlab_sync_tui.headless.sd_notify import ServiceNotifier
 from exlab_sync_tui.headless.signals import until_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from exlab_sync_tui.headless.bar import Bar
     from exlab_sync_tui.headless.reporter import Reporter
     from exlab_sync_tui.model.clock import Clock
-    from exlab_sync_tui.queue.store import JobStore
+    from exlab_sync_tui.operate.companions import Companion
 
     IsWell = Callable[[], Awaitable[bool]]
 
@@ -42,11 +42,6 @@ class Watcher(Protocol):
 class Client(AttendedClient, Watcher, Protocol):
     """What of it is used from start to end."""
 
-    @property
-    def store(self) -> JobStore:
-        """The store of a started engine, for reading."""
-        ...
-
 
 async def run_service(
     client: Client,
@@ -56,10 +51,11 @@ async def run_service(
     *,
     opening: str = "",
     notifier: ServiceNotifier | None = None,
+    beside: Sequence[Companion] = (),
 ) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; 0 when it was told to stop, because that is what a service is for.
 
-    *opening* is a line of text that is written once the engine has started.
+    *opening* is a line of text that is written once the engine has started; *beside* are its companions.
 
     Raises ``EngineRunningError``, which names the process that holds the lock, ``StateFolderError``, ``StoreError``.
     """
@@ -70,7 +66,7 @@ async def run_service(
             reporter.write(opening)
         await keep_running(client, clock, heard, is_well=Stethoscope(client.store, clock).is_alive)
 
-    ended = await until_signal(attended(client, reporter, bar, work))
+    ended = await until_signal(attended(client, reporter, bar, work, beside=beside))
     if isinstance(ended, signal.Signals):
         reporter.write(f"Stopped by {ended.name}; every run keeps its place and goes on at the next start.")
     return _DONE

@@ -15,6 +15,7 @@ from exlab_sync_tui.headless.reporter import Reporter
 from exlab_sync_tui.headless.service import run_service
 from exlab_sync_tui.headless.signals import exit_code_of, until_signal
 from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.operate.companions import companions
 from exlab_sync_tui.operate.glance import Glance, glance
 from exlab_sync_tui.operate.wiring import staged
 from exlab_sync_tui.text import count, duration
@@ -71,7 +72,9 @@ class Session:
         watched = count(len(self.settings.equipment), "instrument")
         often = duration(self.settings.sync.rescan_seconds)
         opening = f"Watching {watched}, at least every {often}; Ctrl-C or SIGTERM stops."
-        await run_service(self._client(), self.reporter, self.bar, SystemClock(), opening=opening)
+        clock = SystemClock()
+        beside = companions(self.settings, clock)
+        await run_service(self._client(), self.reporter, self.bar, clock, opening=opening, beside=beside)
 
     async def _until_signal(self) -> Glance | signal.Signals:
         return await until_signal(self._work_once())
@@ -84,7 +87,7 @@ class Session:
             await look_and_drain(client, self.reporter, clock, settle_seconds=settle)
             return await glance(client.store, staged=staged(self.settings))
 
-        return await attended(client, self.reporter, self.bar, work)
+        return await attended(client, self.reporter, self.bar, work, beside=companions(self.settings, clock))
 
     def _client(self) -> NASSyncClient:
         return make_client(self.settings, self.store_path, operator=self.operator)

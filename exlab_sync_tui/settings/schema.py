@@ -20,6 +20,7 @@ from exlab_sync_tui.settings.blocks import (
     VerifyBlock,
 )
 from exlab_sync_tui.settings.equipment import Equipment, clashes, loops
+from exlab_sync_tui.settings.operating import MetricsBlock, NotifyBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ OVERRIDABLE: dict[str, type[Block]] = {
     "logging": LoggingBlock,
     "operators": OperatorsBlock,
     "console": ConsoleBlock,
+    "notify": NotifyBlock,
+    "metrics": MetricsBlock,
 }
 """Blocks whose single keys the environment and flags can override."""
 
@@ -72,6 +75,10 @@ class Settings(Block, BaseSettings):
     """Who may override, resolve and clean."""
     console: ConsoleBlock = ConsoleBlock()
     """The console."""
+    notify: NotifyBlock = NotifyBlock()
+    """Telling people and programs elsewhere."""
+    metrics: MetricsBlock = MetricsBlock()
+    """Figures for Prometheus."""
     readme: Annotated[ReadmeBlock, BeforeValidator(_mapping_or_nothing)] = ReadmeBlock()
     """ExLab-Wizard's read-me form; only which fields are required is read."""
     paths: Any = Field(default=None, repr=False)

@@ -359,6 +359,31 @@ def test_a_real_mounted_folder_is_tried_out_and_left_as_it_was(ward: Ward) -> No
     assert "behind this PC's" in clock.sentence
 
 
+def test_a_target_whose_url_is_nowhere(ward: Ward) -> None:
+    pytest.importorskip("apprise", reason="the package apprise is not installed")
+    ward.write(notify="{targets: [{name: steward, url: 'env:NOT_SET_HERE'}]}")
+    found = the_problem(ward.examined())
+    assert "The environment has no NOT_SET_HERE" in found.sentence
+    assert found.command == "exlab-sync notify test steward"
+
+
+@pytest.mark.parametrize(
+    ("block", "package"),
+    [
+        ({"notify": "{targets: [{name: x, url: 'json://127.0.0.1/x'}]}"}, "apprise"),
+        ({"metrics": "{port: 9464}"}, "prometheus-client"),
+    ],
+)
+def test_an_optional_package_that_is_missing(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, block: dict[str, str], package: str
+) -> None:
+    monkeypatch.setattr("exlab_sync_tui.operate.doctor.telling.find_spec", lambda _: None)
+    ward.write(**block)
+    found = the_problem(ward.examined())
+    assert f"the package {package} is not installed" in found.sentence
+    assert found.command.startswith("pip install 'exlab-sync[")
+
+
 @pytest.fixture
 def shared(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> Patient:
     """The same as an installation that all users share; its group is one that exists here."""

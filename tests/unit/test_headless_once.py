@@ -16,12 +16,14 @@ from exlab_sync_tui.headless.bar import Bar
 from exlab_sync_tui.headless.once import attended, look_and_drain
 from exlab_sync_tui.headless.reporter import Reporter
 from exlab_sync_tui.model.event import Event, EventKind
+from exlab_sync_tui.queue.memory import MemoryStore
 from exlab_sync_tui.testing import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from exlab_sync_tui.engine.board import Progress
+    from exlab_sync_tui.queue.store import JobStore
 
 
 class Client:
@@ -48,6 +50,10 @@ class Client:
         wait = self._waits.pop(0) if len(self._waits) > 1 else self._waits[0]
         due = self._clock.now() + timedelta(seconds=wait) if wait is not None else None
         return {"READER_01": Sighting(next_look=due, problems=[self._problem] if self._problem else [])}
+
+    @property
+    def store(self) -> JobStore:
+        return MemoryStore()
 
     async def drain(self) -> None:
         self.did.append("drain")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import ConfigError, ExlabSyncError
-from exlab_sync_tui.operate.doctor import config, destination, folders, machine, state, system, tools, watching
+from exlab_sync_tui.operate.doctor import (
+    config,
+    destination,
+    folders,
+    machine,
+    state,
+    system,
+    telling,
+    tools,
+    watching,
+)
 from exlab_sync_tui.operate.doctor.diagnosis import problem
 from exlab_sync_tui.operate.doctor.patient import Patient
 from exlab_sync_tui.settings.loading import load_settings
@@ -38,6 +48,8 @@ CHECKS: tuple[Check, ...] = (
     watching.has_enough_watches,
     watching.hears_of_changes,
     destination.answer,
+    telling.can_notify,
+    telling.can_measure,
 )
 """In the order in which a person would mend things."""
 

@@ -1,0 +1,1 @@
+"""Who is told of what, while nobody looks at the console?"""
