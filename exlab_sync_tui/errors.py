@@ -78,7 +78,7 @@ class StoreTooNewError(StoreError):
 
 
 class StoreDamagedError(StoreError):
-    """The job store is damaged and was left untouched; it can be set aside and rebuilt from the run folders."""
+    """The job store is damaged and was left untouched; `exlab-sync run` sets it aside and rebuilds it."""
 
 
 class IllegalTransitionError(StoreError):

@@ -93,7 +93,9 @@ class Works:
         try:
             for transport in self.transports:
                 await transport.close()
-            await self.parts.store.running_to_queued(at=self.parts.now(), who="engine", what="the engine was stopped")
+            if self.parts.store.store_id:  # a store that could not be opened has told why, and has no jobs
+                what = "the engine was stopped"
+                await self.parts.store.running_to_queued(at=self.parts.now(), who="engine", what=what)
         finally:
             self.parts.bus.close()
             await self.chronicle.close()

@@ -13,11 +13,13 @@ from exlab_sync_tui.engine.cockpit.steering import Steering
 from exlab_sync_tui.engine.heal import owe_lost_statuses
 from exlab_sync_tui.engine.ownership import claim_folder, refuse_overlap
 from exlab_sync_tui.engine.patrol import Patrol
+from exlab_sync_tui.engine.rebuild import Rebuilder
 from exlab_sync_tui.engine.statelock import take_state_folder
 from exlab_sync_tui.engine.strangers import lift_strangers
-from exlab_sync_tui.errors import FolderOwnedError, RefusedError
+from exlab_sync_tui.errors import FolderOwnedError, RefusedError, StoreDamagedError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
+from exlab_sync_tui.queue.salvage import begin_anew
 from exlab_sync_tui.text import count
 from exlab_sync_tui.watch.monitor import Monitor
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.upkeep.caretaker import Caretaker
     from exlab_sync_tui.model.run import EquipmentFolder
     from exlab_sync_tui.platform import FileLock
+    from exlab_sync_tui.queue.salvage import Salvage
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._healing: asyncio.Task[None] | None = None
         self._patrol: asyncio.Task[None] | None = None
+        self._salvage: Salvage | None = None
 
     @property
     def works(self) -> Works:
@@ -74,7 +78,7 @@ class Engine:
         self._lock = await asyncio.to_thread(take_state_folder, self.blueprint.queue_db.parent)
         try:
             self._works = self.blueprint.wire(self._lock.fd)
-            await self._works.parts.store.open()
+            await self._open_store(rebuilding=lanes)
             await self._take_up(lanes=lanes)
             if lanes and attachable:
                 parts = self._works.parts
@@ -84,6 +88,17 @@ class Engine:
         except BaseException:
             await self.stop()
             raise
+
+    async def _open_store(self, *, rebuilding: bool) -> None:
+        """A damaged store is set aside and begun anew; only an engine that is to work does that."""
+        store = self.works.parts.store
+        try:
+            await store.open()
+        except StoreDamagedError:
+            if not rebuilding:
+                raise
+            self._salvage = await asyncio.to_thread(begin_anew, self.blueprint.queue_db, self.works.parts.now())
+            await store.open()
 
     async def stop(self) -> None:
         """Cancel the lanes, end their children, leave every job resumable, release the lock; idempotent."""
@@ -148,6 +163,9 @@ class Engine:
             parts.bus.say(
                 EventKind.WARNING, f"{count(interrupted, 'run')} interrupted by the last stop, taken up again."
             )
+        if self._salvage is not None:
+            salvage, self._salvage = self._salvage, None
+            await Rebuilder(works, salvage).rebuild()
         await lift_strangers(works)
         for instrument in works.instruments.values():
             if not await self._may_run(instrument):

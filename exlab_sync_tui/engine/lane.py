@@ -126,11 +126,15 @@ class Lane:
         async with self._destination_turn.sending():
             await self._journey.sweep()
         unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
-        for job in await self._parts.store.jobs(unverified):
-            async with self._slots:
-                if self.is_paused:
-                    return
-                await self._walk(job)
+        after = 0
+        while page := await self._parts.store.jobs(unverified, after_seq=after):
+            after = page[-1].seq
+            for job in page:
+                async with self._slots:
+                    if self.is_paused or self._breaker.is_shut:
+                        self._has_looked_back = False
+                        return
+                    await self._walk(job)
 
     async def _turn(self) -> bool:
         """Move one run, if there is one that can move."""

@@ -32,7 +32,7 @@ def damaged(path: Path, words: str) -> StoreDamagedError:
     """The sentence for a store that cannot be trusted."""
     return StoreDamagedError(
         f"The job store {safe_text(path)} is damaged ({safe_text(words)}) and was left untouched; "
-        "set it aside under another name and start again: it is rebuilt from the run folders."
+        "`exlab-sync run` sets it aside and rebuilds it from run folders, manifests and receipts."
     )
 
 

@@ -209,7 +209,7 @@ class TestDamage:
             (sqlite3.SQLITE_BUSY, StoreError, "in use by another program"),
             (sqlite3.SQLITE_READONLY, StoreError, "check the rights"),
             (sqlite3.SQLITE_IOERR, StoreError, "check the disk"),
-            (sqlite3.SQLITE_CORRUPT, StoreDamagedError, "set it aside"),
+            (sqlite3.SQLITE_CORRUPT, StoreDamagedError, "sets it aside"),
         ],
     )
     def test_every_error_names_cause_and_next_step(

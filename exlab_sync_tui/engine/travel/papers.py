@@ -84,10 +84,15 @@ async def manifest_of(trip: Trip) -> bytes:
 
 def keep_copy(folder: Path, job_id: str, papers: Papers) -> None:
     """Keep manifest and receipt in the state folder, from where the local records are written (and stay, if plain)."""
+    keep_papers(folder, job_id, manifest=papers.manifest, receipt=papers.receipt)
+
+
+def keep_papers(folder: Path, job_id: str, *, manifest: bytes, receipt: bytes) -> None:
+    """The same for papers that were drawn up earlier."""
     place = folder / job_id
     place.mkdir(parents=True, exist_ok=True)
-    write_atomic(place / MANIFEST_NAME, papers.manifest)
-    write_atomic(place / RECEIPT_NAME, papers.receipt)
+    write_atomic(place / MANIFEST_NAME, manifest)
+    write_atomic(place / RECEIPT_NAME, receipt)
 
 
 def _creation_of(run: RunFolder) -> Creation | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,14 +24,17 @@ from exlab_sync_tui.cleanup.interlocks import (
     due_of_next_pass,
 )
 from exlab_sync_tui.cleanup.release import Hands, RunFolderGoneError, Tally
+from exlab_sync_tui.engine.travel.freeze import pages_of
 from exlab_sync_tui.engine.upkeep.leftovers import tell_leftovers
 from exlab_sync_tui.engine.upkeep.proof import Proof
+from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.job import PUBLISHED, SyncJobState
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
 from exlab_sync_tui.text import count, safe_text, size, utc
+from exlab_sync_tui.tree.hashing import hash_tree
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
@@ -150,6 +153,8 @@ class Reaper:
 
     async def _pass(self, job: SyncJobRow) -> tuple[SyncJobRow, str]:
         """One full comparison; the job as it is then, and why the proof is none for cleanup, if that is so."""
+        if not job.frozen:
+            job = await self._read_here(job)
         proof = self._proofs.get(job.id)
         if proof is None or proof.job != job:
             proof = self._proofs[job.id] = Proof(self._parts, self._instrument, self._turn, job)
@@ -166,6 +171,27 @@ class Reaper:
         if not problem:
             self._proved_at[job.id] = self._parts.clock.monotonic()
         return job, problem
+
+    async def _read_here(self, job: SyncJobRow) -> SyncJobRow:
+        """Records that were made from a receipt do not say what lies here: read the local files before they count.
+
+        A file with another content is one that has changed since, and its run is looked at again as such.
+        """
+        changed = []
+        async for page in pages_of(self._parts.store, job.id):
+            now = await asyncio.to_thread(lambda page=page: list(hash_tree(Path(job.run_path), page)))  # type: ignore[misc]
+            changed += [
+                replace(record, mtime_ns=0, inode=0)
+                for record, seen in zip(page, now, strict=True)
+                if record.sha256 != seen.sha256
+            ]
+        if changed:
+            await self._parts.store.put_files(job.id, changed)
+            await self._parts.store.forget_observation(job.run_path)
+            raise RefusedError(
+                f"{safe_text(changed[0].rel)} of {safe_text(job.run_path)} has changed since it was sent."
+            )
+        return await self._parts.store.amend(job.id, frozen=True)
 
     async def _promote(self, job: SyncJobRow) -> SyncJobRow:
         """VERIFIED becomes CLEANUP_ELIGIBLE when passes and age hold, even if cleanup is disabled."""
