@@ -51,9 +51,11 @@ def _show(place: Place) -> int:
     looks = settings.console
     options = ConsoleOptions(place.who, looks.theme, looks.keymap, looks.ascii)
 
+    client = make_client(settings, place.store_path, operator=place.operator)
+
     async def opening() -> Cockpit:
-        return await open_cockpit(make_client(settings, place.store_path, operator=place.operator), watch=True)
+        return await open_cockpit(client, watch=True)
 
     with logging_to(place.state_folder, settings.logging):
-        beside = beside_console(companions(settings, SystemClock()))
+        beside = beside_console(companions(settings, SystemClock(), client.progress))
         return run_console(opening, lab_of(settings), options, title=safe_text(socket.gethostname()), beside=beside)

@@ -72,9 +72,9 @@ class Session:
         watched = count(len(self.settings.equipment), "instrument")
         often = duration(self.settings.sync.rescan_seconds)
         opening = f"Watching {watched}, at least every {often}; Ctrl-C or SIGTERM stops."
-        clock = SystemClock()
-        beside = companions(self.settings, clock)
-        await run_service(self._client(), self.reporter, self.bar, clock, opening=opening, beside=beside)
+        client, clock = self._client(), SystemClock()
+        beside = companions(self.settings, clock, client.progress)
+        await run_service(client, self.reporter, self.bar, clock, opening=opening, beside=beside)
 
     async def _until_signal(self) -> Glance | signal.Signals:
         return await until_signal(self._work_once())
@@ -87,7 +87,8 @@ class Session:
             await look_and_drain(client, self.reporter, clock, settle_seconds=settle)
             return await glance(client.store, staged=staged(self.settings))
 
-        return await attended(client, self.reporter, self.bar, work, beside=companions(self.settings, clock))
+        beside = companions(self.settings, clock, client.progress)
+        return await attended(client, self.reporter, self.bar, work, beside=beside)
 
     def _client(self) -> NASSyncClient:
         return make_client(self.settings, self.store_path, operator=self.operator)

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.operate.metrics.gauger import Gauger
 from exlab_sync_tui.operate.notify.watchman import Watchman
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from exlab_sync_tui.engine.board import Progress
     from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.operate.notify.watchman import Engine
@@ -22,9 +24,11 @@ _LOG = logging.getLogger("exlab_sync_tui")
 _LAST_WORDS = 15.0
 
 
-def companions(settings: Settings, clock: Clock) -> Sequence[Companion]:
-    """Those that the configuration asks for."""
+def companions(settings: Settings, clock: Clock, progress: Callable[[], Sequence[Progress]]) -> Sequence[Companion]:
+    """Those that the configuration asks for; *progress* gives the transfers in flight of the started engine."""
     found: list[Companion] = []
+    if settings.metrics.port is not None or settings.metrics.textfile is not None:
+        found.append(Gauger(settings, clock, progress).work)
     if settings.notify.targets:
         found.append(Watchman(settings, clock).watch)
     return found

@@ -1,0 +1,1 @@
+"""Which figures does a monitoring system get?"""
