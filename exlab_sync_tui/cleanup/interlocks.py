@@ -51,6 +51,16 @@ class CleanupOptions:
         """Whether anything is ever deleted."""
         return self.configured and self.enabled
 
+    @property
+    def sentence(self) -> str:
+        """What becomes of local copies, for a person."""
+        if not self.configured:
+            return "Cleanup is off: the configuration has no nas_cleanup block, so every local copy stays."
+        if not self.enabled:
+            return "Cleanup is off: nas_cleanup.enabled is false, so every local copy stays."
+        passes = count(self.min_passes, "verification pass", "verification passes")
+        return f"Cleanup is on: a local copy goes after {passes} and {duration(self.min_age.total_seconds())}."
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

@@ -11,6 +11,7 @@ import click
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, put_lines, width
 from exlab_sync_tui.cli.place import place_of, place_options, place_options_but_state, remember_state
 from exlab_sync_tui.cli.reading import read
+from exlab_sync_tui.engine.cockpit.view import CLEANUP_NOTE
 from exlab_sync_tui.errors import NotFoundError
 from exlab_sync_tui.headless.summary import summary_data, summary_lines
 from exlab_sync_tui.headless.table import Column, table
@@ -21,7 +22,7 @@ from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import Glance, glance
 from exlab_sync_tui.operate.listing import as_data, listed
 from exlab_sync_tui.operate.state_folder import engine_runs
-from exlab_sync_tui.text import ago, size
+from exlab_sync_tui.text import ago, safe_text, size
 
 if TYPE_CHECKING:
     from exlab_sync_tui.cli.place import Place
@@ -53,12 +54,13 @@ class WordOrFolder(click.ParamType[str | Path]):
 def status(context: click.Context, *, as_json: bool) -> None:
     """Is my data safe? One sentence, counts per instrument, and every reason why something waits."""
     place = place_of(context)
-    seen, reason = _glance(place)
+    seen, reason, cleanup = _glance(place)
     running = engine_runs(place.state_folder)
     if as_json:
-        put_json({**summary_data(seen), "engine_running": running, "note": reason})
+        put_json({**summary_data(seen), "engine_running": running, "note": reason, "cleanup": cleanup})
         return
     put_lines([reason] if reason else summary_lines(seen, look(), width=width()))
+    put_lines([safe_text(cleanup)] if cleanup else [])
     put(_ENGINE[running])
 
 
@@ -69,12 +71,17 @@ _ENGINE = {
 }
 
 
-def _glance(place: Place) -> tuple[Glance, str]:
-    """The store at a glance; or, without a store, the sentence that says so."""
+def _glance(place: Place) -> tuple[Glance, str, str]:
+    """The store at a glance, or the sentence that says that there is none; and what becomes of local copies."""
+
+    async def question(store: JobStore) -> tuple[Glance, str]:
+        return await glance(store), await store.noted(CLEANUP_NOTE) or ""
+
     try:
-        return read(place, glance), ""
+        seen, cleanup = read(place, question)
     except NotFoundError as error:
-        return Glance(), str(error)
+        return Glance(), str(error), ""
+    return seen, "", cleanup
 
 
 @click.command(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.engine.cockpit.desk import Desk
 from exlab_sync_tui.engine.cockpit.flights import Sampler
 from exlab_sync_tui.engine.cockpit.steering import Steering
+from exlab_sync_tui.engine.cockpit.view import CLEANUP_NOTE
 from exlab_sync_tui.engine.heal import owe_lost_statuses
 from exlab_sync_tui.engine.ownership import claim_folder, refuse_overlap
 from exlab_sync_tui.engine.patrol import Patrol
@@ -182,7 +183,10 @@ class Engine:
                 self._tasks.append(asyncio.create_task(caretaker.run(), name=f"caretaker {instrument.id}"))
         if lanes:
             self._healing = asyncio.create_task(self._heal(), name="heal")
-        parts.bus.say(EventKind.ENGINE_STARTED, f"Engine started: {count(len(works.instruments), 'instrument')}.")
+        await parts.store.note(CLEANUP_NOTE, works.cleanup.sentence)
+        cleanup = "Cleanup is on." if works.cleanup.is_on else "Cleanup is off."
+        instruments = count(len(works.instruments), "instrument")
+        parts.bus.say(EventKind.ENGINE_STARTED, f"Engine started: {instruments}. {cleanup}")
 
     async def _heal(self) -> None:
         await owe_lost_statuses(self.works)

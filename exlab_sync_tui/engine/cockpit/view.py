@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from exlab_sync_tui.queue.store import JobStore
 
 
+CLEANUP_NOTE = "cleanup"
+"""Under this note of the store the engine says, in one sentence, what becomes of local copies."""
+
+
 class Verb(StrEnum):
     """What may be ordered.
 
