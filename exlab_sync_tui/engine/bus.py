@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.event import Event, EventKind
+from exlab_sync_tui.model.hold import HoldKind
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("exlab_sync_tui")
 _BACKLOG = 10_000
 _EARLY = 1_000
+
+
+_LEVELS = {
+    EventKind.RUN_DISCOVERED: logging.DEBUG,
+    EventKind.RUN_SENT: logging.DEBUG,
+    EventKind.RUN_RETRY: logging.WARNING,
+    EventKind.RUN_FAILED: logging.ERROR,
+    EventKind.FILE_MISMATCH: logging.ERROR,
+    EventKind.HOLD_SET: logging.WARNING,
+    EventKind.WARNING: logging.WARNING,
+}
+_HUMDRUM = frozenset({HoldKind.ACQUIRING.value, HoldKind.DISABLED.value})
+
+
+def _level(event: Event) -> int:
+    """What nobody has to read, such as a run that is still being written, is not told at ``INFO``."""
+    if event.data.get("hold") in _HUMDRUM:
+        return logging.DEBUG
+    return _LEVELS.get(event.kind, logging.INFO)
 
 
 class Bus:
@@ -50,7 +70,8 @@ class Bus:
             job_id=job.id if job else "",
             data=data,
         )
-        _LOG.info("%s", event.sentence, extra={"job_id": event.job_id, "equipment_id": event.equipment_id})
+        about = {"job_id": event.job_id, "equipment_id": event.equipment_id, "run_path": event.run_path}
+        _LOG.log(_level(event), "%s", event.sentence, extra=about)
         if self._early is not None:
             self._early.append(event)
         for listener in self._listeners:

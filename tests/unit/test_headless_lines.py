@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exlab_sync_tui.engine.board import Phase, Progress
+from exlab_sync_tui.engine.bus import Bus
 from exlab_sync_tui.errors import NotFoundError, StateFolderError
 from exlab_sync_tui.headless.bar import Bar, Rate, bar_line
 from exlab_sync_tui.headless.logs import logging_to
@@ -208,6 +209,55 @@ def test_the_log_is_begun_anew_when_it_is_full(tmp_path: Path) -> None:
             logging.getLogger("exlab_sync_tui").info("x" * 60_000)
     assert sorted(file.name for file in path.parent.iterdir()) == ["exlab-sync.log", "exlab-sync.log.1"]
     assert path.stat().st_size <= 1_000_000
+
+
+def test_a_line_says_which_run_it_is_about_and_has_no_secret(tmp_path: Path) -> None:
+    about = {
+        "job_id": "1a2b3c4d-0000-4000-8000-000000000000",
+        "equipment_id": "READER_01",
+        "run_path": "/lab/Run\x1b_1",
+    }
+    with logging_to(tmp_path, LoggingBlock()) as path:
+        logging.getLogger("exlab_sync_tui").info("password=hunter2 was said", extra=about)
+        logging.getLogger("exlab_sync_tui").info("nothing in particular")
+    first, second = path.read_text().splitlines()
+    assert first.endswith(" INFO exlab-sync: password=*** was said [READER_01 Run\\x1b_1 job 1a2b3c4d]")
+    assert second.endswith(" INFO exlab-sync: nothing in particular")
+
+
+def test_two_processes_share_a_log_that_is_begun_anew(tmp_path: Path) -> None:
+    block = LoggingBlock.model_validate({"central_log_max_mb": 1, "central_log_keep": 3})
+    logger = logging.getLogger("exlab_sync_tui")
+    with logging_to(tmp_path, block) as path:
+        (engine,) = logger.handlers
+        path.rename(path.with_name("exlab-sync.log.1"))  # what another process does when it is full
+        logger.info("after that")
+        assert engine in logger.handlers
+    assert path.read_text().endswith("INFO exlab-sync: after that\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "hold", "level"),
+    [
+        (EventKind.RUN_DISCOVERED, "", "DEBUG"),
+        (EventKind.HOLD_SET, "acquiring", "DEBUG"),
+        (EventKind.HOLD_CLEARED, "acquiring", "DEBUG"),
+        (EventKind.RUN_QUEUED, "", "INFO"),
+        (EventKind.RUN_VERIFIED, "", "INFO"),
+        (EventKind.OPERATOR, "", "INFO"),
+        (EventKind.HOLD_SET, "away", "WARNING"),
+        (EventKind.RUN_RETRY, "", "WARNING"),
+        (EventKind.RUN_FAILED, "", "ERROR"),
+        (EventKind.FILE_MISMATCH, "", "ERROR"),
+    ],
+)
+def test_an_event_is_logged_as_loudly_as_it_matters(
+    caplog: pytest.LogCaptureFixture, kind: EventKind, hold: str, level: str
+) -> None:
+    with caplog.at_level("DEBUG", logger="exlab_sync_tui"):
+        Bus(ManualClock()).say(kind, "said", hold=hold)
+    (record,) = caplog.records
+    assert record.levelname == level
 
 
 def test_a_log_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
