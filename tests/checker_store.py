@@ -33,9 +33,16 @@ def check_store(store: Path, nas_root: Path, *, acknowledged: Collection[Path] =
         damage = [row[0] for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
         if damage:
             return [Violation("S3", str(store), f"is damaged: {damage[0]}")]
+        if not has_jobs(connection):
+            return [Violation("S3", str(run), "was acknowledged and there is no store yet") for run in acknowledged]
         jobs = connection.execute("SELECT * FROM jobs").fetchall()
         steps = connection.execute("SELECT job_id, at, before, after FROM history ORDER BY seq").fetchall()
     return [*_promises(jobs, acknowledged), *_proofs(jobs, nas_root), *_walks(steps), *_releases(jobs, steps)]
+
+
+def has_jobs(connection: sqlite3.Connection) -> bool:
+    """Whether the store was made already: it may be killed before its first table."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs'").fetchone() is not None
 
 
 def released_runs(store: Path) -> set[str]:
@@ -43,6 +50,8 @@ def released_runs(store: Path) -> set[str]:
     if not store.exists():
         return set()
     with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        if not has_jobs(connection):
+            return set()
         marked = connection.execute("SELECT run_path FROM jobs WHERE releasing_at IS NOT NULL").fetchall()
     return {os.fsdecode(path) for (path,) in marked}
 

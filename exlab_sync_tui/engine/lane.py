@@ -97,6 +97,11 @@ class Lane:
         """Whether the lane stands still because somebody wants it to, or the configuration does."""
         return self._is_paused or not self._sends
 
+    @property
+    def has_looked_back(self) -> bool:
+        """Whether what an earlier engine left has been taken up: jobs that were sent, and assemblies to remove."""
+        return self._has_looked_back
+
     def wake(self) -> None:
         """There may be something to do."""
         self._idle.clear()
@@ -122,7 +127,6 @@ class Lane:
 
     async def _take_up_unverified(self) -> None:
         """Jobs sent before a stop or a pause: verification alone is repeated (``FORMATS.md`` §6)."""
-        self._has_looked_back = True
         async with self._destination_turn.sending():
             await self._journey.sweep()
         unverified = JobFilter(frozenset({SyncJobState.AWAITING_VERIFY}), self._instrument.id)
@@ -132,9 +136,10 @@ class Lane:
             for job in page:
                 async with self._slots:
                     if self.is_paused or self._breaker.is_shut:
-                        self._has_looked_back = False
                         return
                     await self._walk(job)
+        self._has_looked_back = True
+        self._on_walked()
 
     async def _turn(self) -> bool:
         """Move one run, if there is one that can move."""

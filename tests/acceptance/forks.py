@@ -35,10 +35,10 @@ class Ended:
 
 
 class Zygote:
-    """Runs verbs of the program in the lab *lab*."""
+    """Runs verbs of the program in the lab that ``lab`` names at the time."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        self.lab = lab
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.acceptance.zygote"],
             cwd=_ROOT,
@@ -52,7 +52,7 @@ class Zygote:
     ) -> Ended:
         """Run one verb to its end, or until it is killed: before step *kill_at*, before the first step with *kill_on*
         in its name, or after *kill_after* seconds. Its children must end by themselves."""
-        output, steps = self._lab.root / "output.txt", self._lab.root / "steps.txt"
+        output, steps = self.lab.root / "output.txt", self.lab.root / "steps.txt"
         for file in (output, steps):
             file.unlink(missing_ok=True)
         output.touch()
@@ -60,7 +60,7 @@ class Zygote:
         if kill_at or kill_on or count:
             environ |= {"KILL_STEPS": str(steps), "KILL_AT": str(kill_at), "KILL_ON": kill_on}
         request = {
-            "words": [*words, "--config", str(self._lab.config), "--state", str(self._lab.state)],
+            "words": [*words, "--config", str(self.lab.config), "--state", str(self.lab.state)],
             "environ": environ,
             "output": str(output),
             "kill_after": kill_after,

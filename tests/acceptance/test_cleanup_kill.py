@@ -1,4 +1,4 @@
-"""SIGKILL before any step of a cleanup: the next engine finishes it, nothing is lost, nothing is sent again."""
+"""SIGKILL before any step from an empty store to a deleted local copy, and at random: nothing is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -8,51 +8,66 @@ import pytest
 
 from tests.acceptance.cleanup_bench import CleanupBench
 from tests.acceptance.forks import Zygote
-from tests.checker_store import released_runs
+from tests.acceptance.kills import at_random, every_step, of_a_verified_run, whole_way
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MORE_THAN_THERE_ARE = 500
-
-
-def survives(bench: CleanupBench, zygote: Zygote, at: int) -> bool:
-    """Whether it died at that step; whatever must be true then is asserted."""
-    bench.reset()
-    died = zygote.run("run", "--once", kill_at=at)
-    assert died.died or died.code == 0, died.output
-    assert bench.judge() == [], died.steps[-1:]
-    done = bench.finish(zygote)
-    assert done.code == 0, done.output
-    assert bench.judge(settled=True) == [], died.steps[-1:]
-    assert bench.is_cleaned(), (died.steps[-3:], done.output)
-    assert bench.far_identities() == bench.far, "a verified file was sent again"
-    assert released_runs(bench.lab.state / "queue.db") == {str(bench.run)}
-    return died.died
+AUDIT = ("verify", {"audit_days": 1e-9})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["plain", "exlab"])
-def test_a_cleanup_survives_a_sample_of_kills(tmp_path: Path, layout: str) -> None:
-    bench = CleanupBench(tmp_path, layout)
+def test_a_cleanup_survives_a_sample_of_kills(tmp_path: Path) -> None:
+    bench = CleanupBench(tmp_path / "whole", "exlab")
     with Zygote(bench.lab) as zygote:
         bench.prepare(zygote)
         whole = zygote.run("run", "--once", count=True)
         assert whole.code == 0, whole.output
         assert bench.is_cleaned()
-        unlinks = [at for at, step in enumerate(whole.steps, 1) if step.startswith(("os.remove", "os.rmdir"))]
-        sample = {*range(8, len(whole.steps), len(whole.steps) // 5), unlinks[0], unlinks[-1]}
-        for at in sorted(sample):
-            survives(bench, zygote, at)
+    unlinks = [at for at, step in enumerate(whole.steps, 1) if step.startswith(("os.remove", "os.rmdir"))]
+    kills = of_a_verified_run(tmp_path / "killed", [unlinks[-9], unlinks[-1], len(whole.steps) - 3], layout="exlab")
+    assert kills.found == []
+    assert kills.met == 3
+
+
+@pytest.mark.slow
+def test_the_whole_way_survives_a_sample_of_kills(tmp_path: Path) -> None:
+    kills = whole_way(tmp_path, [40, 90, 130])
+    assert kills.found == []
+    assert kills.met == 3
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments(tmp_path: Path) -> None:
+    kills = at_random(tmp_path, 6, seed=5, longest=0.8)
+    assert kills.found == []
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("layout", ["plain", "exlab"])
 def test_a_cleanup_survives_a_kill_at_every_step(tmp_path: Path, layout: str) -> None:
-    bench = CleanupBench(tmp_path, layout)
-    with Zygote(bench.lab) as zygote:
-        bench.prepare(zygote)
-        for at in range(1, _MORE_THAN_THERE_ARE):
-            if not survives(bench, zygote, at):
-                return
-    raise AssertionError("there were more steps than expected")
+    kills = of_a_verified_run(tmp_path, every_step(), layout=layout)
+    assert kills.found == []
+    assert kills.met > 40
+
+
+@pytest.mark.full
+def test_an_audit_survives_a_kill_at_every_step(tmp_path: Path) -> None:
+    kills = of_a_verified_run(tmp_path, every_step(), block=AUDIT)
+    assert kills.found == []
+    assert kills.met > 15
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("layout", "publish"), [("plain", "auto"), ("exlab", "auto"), ("plain", "direct")])
+def test_the_whole_way_survives_a_kill_at_every_step(tmp_path: Path, layout: str, publish: str) -> None:
+    kills = whole_way(tmp_path, every_step(), layout=layout, publish=publish)
+    assert kills.found == []
+    assert kills.met > 100
+
+
+@pytest.mark.full
+def test_five_hundred_random_kills(tmp_path: Path) -> None:
+    kills = at_random(tmp_path, 500, seed=11, longest=1.2)
+    assert kills.found == []
+    assert kills.met >= 500

@@ -104,9 +104,13 @@ class Caretaker:
     async def _round(self) -> None:
         self._heed_clock()
         async for job in self._due():
-            if self._lane.is_paused or self._breaker.is_shut:
+            if not self._may_work():
                 return
             await self._attend(job)
+
+    def _may_work(self) -> bool:
+        """Not before the lane has taken up what an earlier engine left: a debt that it pays would seem to block."""
+        return self._lane.has_looked_back and not self._lane.is_paused and not self._breaker.is_shut
 
     async def _due(self) -> AsyncIterator[SyncJobRow]:
         """Jobs for which something may be due, not those that were looked at too short a time ago."""
