@@ -13,7 +13,7 @@ from tests.acceptance.kills import at_random, every_step, of_a_verified_run, who
 if TYPE_CHECKING:
     from pathlib import Path
 
-AUDIT = ("verify", {"audit_days": 1e-9})
+AUDIT: tuple[str, dict[str, object]] = ("verify", {"audit_days": 1e-9})
 
 
 @pytest.mark.slow
