@@ -310,6 +310,7 @@ class Scout:
         try:
             handle = await self._intake.enqueue(run, self._instrument, origin="monitor", who="monitor")
         except (OrphanRunError, CreationError) as error:
+            await self._mark(str(run.path), ".")
             await self._hold(run, HoldKind.BLOCKED, str(error))
             return
         except IllegalTransitionError:
@@ -318,12 +319,14 @@ class Scout:
             await self._hold(run, HoldKind.LOCKED, _unreadable(error, str(run.path)))
             return
         if handle.state is SyncHandleState.BLOCKED:
-            offending = handle.blocking_findings[0].offending_path
-            self._blocked[handle.run_path] = await asyncio.to_thread(_Mark.of, handle.run_path, offending)
+            await self._mark(handle.run_path, handle.blocking_findings[0].offending_path)
         else:
             sighting.taken += 1
             await self._parts.store.mark_taken(str(run.path), seen.fingerprint)
             self._settle(str(run.path))
+
+    async def _mark(self, run_path: str, offending_path: str) -> None:
+        self._blocked[run_path] = await asyncio.to_thread(_Mark.of, run_path, offending_path)
 
     async def _remember(self, run: RunFolder, seen: Look, before: Observation | None) -> None:
         """Durably only if something is new: a run that lies there unchanged costs no write."""

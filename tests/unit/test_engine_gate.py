@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -208,3 +209,36 @@ async def test_what_is_added_to_it_waits_for_the_gate_like_any_other_file(lab: W
         assert hold.kind is HoldKind.BLOCKED
         assert await verified(client) == {str(run)}
         assert not any(name.endswith("late.raw") for name in lab.transports[ONE].files)
+
+
+@pytest.mark.parametrize("repair", ["name", "override", "record"])
+async def test_a_blocked_run_that_is_dear_to_look_at_is_not_walked_until_it_may_be_repaired(
+    lab: WeekLab, repair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.step = 1
+    async with lab.client(rescan_seconds=20) as client:
+        client.watch(events=False)
+        run = broken_run(lab)
+        await live(lab, client, 60)
+        scout = client._engine.works.scouts[ONE]
+        assert str(run) in scout._blocked
+        scout._rests_until[str(run)] = lab.clock.monotonic() + LONG  # as after a very long look
+        looks: list[str] = []
+        look = scout._look
+        monkeypatch.setattr(scout, "_look", lambda run, before: (looks.append(str(run.path)), look(run, before))[1])
+        await live(lab, client, 60)
+        assert looks == []
+        if repair == "name":
+            (run / "<date>.raw").rename(run / "date.raw")
+        elif repair == "override":
+            await allow(client, run)
+        else:
+            entries = [{"id": rule, "problem_class": rule, "operator": "m", "reason": "r"} for rule in RULES]
+            document = {"schema_version": "1.8", "paths": {}, "validation_overrides": entries}
+            (run / ".exlab-wizard").mkdir()
+            (run / ".exlab-wizard" / "creation.json").write_text(json.dumps(document))
+        await live(lab, client, 25)
+        assert looks[:1] == [str(run)], "within one rescan"
+        scout._rests_until.clear()
+        await live(lab, client, 100)
+        assert await verified(client) == {str(run)}
