@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui import NASSyncClient
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.model.run import RunFolder
+    from exlab_sync_tui.queue.store import Observation
+    from exlab_sync_tui.watch.completeness import Look
 
 ONE = INSTRUMENTS[0]
 RULES = ("illegal_filesystem_character", "unresolved_placeholder_token")
@@ -225,7 +227,12 @@ async def test_a_blocked_run_that_is_dear_to_look_at_is_not_walked_until_it_may_
         scout._rests_until[str(run)] = lab.clock.monotonic() + LONG  # as after a very long look
         looks: list[str] = []
         look = scout._look
-        monkeypatch.setattr(scout, "_look", lambda run, before: (looks.append(str(run.path)), look(run, before))[1])
+
+        def noted(run: RunFolder, before: Observation | None) -> Look:
+            looks.append(str(run.path))
+            return look(run, before)
+
+        monkeypatch.setattr(scout, "_look", noted)
         await live(lab, client, 60)
         assert looks == []
         if repair == "name":
