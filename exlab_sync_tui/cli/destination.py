@@ -1,4 +1,4 @@
-"""Which destinations are there, and may they be written to? ``destination adopt`` and ``destination show``."""
+"""Which destinations are there, and may they be written to? ``destination adopt``, ``move`` and ``show``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from exlab_sync_tui.errors import NotFoundError, UsageError
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.headless.words import BAD, GOOD
 from exlab_sync_tui.operate.wiring import far_roots
-from exlab_sync_tui.text import safe_text, size
+from exlab_sync_tui.text import count, safe_text, size
 
 if TYPE_CHECKING:
     from exlab_sync_tui.engine.destinations import DestinationReport
+    from exlab_sync_tui.engine.moving import MoveOutcome
+
+_MISMATCH = 10
 
 
 @click.group(epilog="\b\nExample:\n  exlab-sync destination show")
 @place_options
 def destination() -> None:
-    """The places that runs go to: adopt one as the right one, or see how they are."""
+    """The places that runs go to: adopt one as the right one, move to another, or see how they are."""
 
 
 @destination.command(epilog="\b\nExample:\n  exlab-sync destination adopt CONFOCAL_01")
@@ -53,6 +56,55 @@ def _ask(equipment_id: str, where: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("Nobody can be asked here; say --yes to adopt the destination.")
     click.confirm(f"Is {where} the right place for the runs of {equipment_id}?", abort=True)
+
+
+@destination.command(
+    epilog="\b\nExample, once the configuration names the new place:\n"
+    "  exlab-sync destination move CONFOCAL_01 --dry-run\n  exlab-sync destination move CONFOCAL_01"
+)
+@click.argument("equipment_id", metavar="EQUIPMENT")
+@click.option("--local", is_flag=True, help="Accept a folder that is not a mounted share.")
+@click.option("--dry-run", is_flag=True, help="Look what is there; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@place_options
+@click.pass_context
+def move(context: click.Context, equipment_id: str, *, local: bool, dry_run: bool, yes: bool) -> None:
+    """Accept a NAS with a new address, or a new box. Receipt and manifest of every run are looked for there first.
+
+    Passes of verification count from zero again, so nothing is released here before it has been proved there. Exit code
+    10 if runs are missing there.
+    """
+    from exlab_sync_tui.engine.moving import move as moved
+
+    place = place_of(context)
+    settings = place.load().settings
+    where = safe_text(far_roots(settings).get(equipment_id, ""))
+    if where and not yes and not dry_run:
+        _ask(equipment_id, where)
+    outcome = asyncio.run(
+        moved(settings, equipment_id, store_path=place.store_path, who=place.who, local=local, dry_run=dry_run)
+    )
+    _put_move(outcome, equipment_id, dry_run=dry_run)
+    context.exit(_MISMATCH if outcome.missing else 0)
+
+
+def _put_move(outcome: MoveOutcome, equipment_id: str, *, dry_run: bool) -> None:
+    shown, name = look(), outcome.title[:1].upper() + outcome.title[1:]
+    accepted = "would be" if dry_run else "is now"
+    marker = ", with a new marker" if outcome.adopted else ""
+    put(f"{name} {accepted} the destination of {equipment_id}{marker} (id {outcome.identity_id}).")
+    if outcome.found:
+        proved = "they are proved there again before anything is released here"
+        put(f"{marked(GOOD, '', shown)}{count(outcome.found, 'run')} found there; {proved}.")
+    if outcome.missing:
+        put(f"{marked(BAD, '', shown)}{count(outcome.missing, 'run')} not there as they were proved:")
+        for run_path, why in outcome.absent:
+            put(f"    {safe_text(run_path.rpartition('/')[2])}: {why}")
+        if outcome.missing > len(outcome.absent):
+            put(f"    and {outcome.missing - len(outcome.absent):,} more")
+        put("  They stay known as lying on the old destination; copy them to the new one and move again.")
+    if not (outcome.found or outcome.missing):
+        put("No run had been delivered before.")
 
 
 @destination.command(name="show", epilog="\b\nExample:\n  exlab-sync destination show CONFOCAL_01 --json")

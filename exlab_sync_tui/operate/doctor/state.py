@@ -55,8 +55,8 @@ def can_be_read(patient: Patient) -> Iterator[Diagnosis]:
     except StoreTooNewError as error:
         yield problem("state.store", safe_text(error), "pip install --upgrade exlab-sync")
     except StoreDamagedError as error:
-        aside = path.with_name(f"{path.name}.damaged")
-        yield problem("state.store", safe_text(error), command("mv", "-n", path, aside))
+        said = f"{safe_text(error)} An engine that starts sets it aside and begins anew from the runs' own records."
+        yield problem("state.store", said, "exlab-sync run")
     except StoreError as error:
         yield problem("state.store", safe_text(error), "exlab-sync status")
     else:
