@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exlab_sync_tui.cli.completion import equipment_ids, run_names
 from exlab_sync_tui.cli.findings import put_advice
 from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import put
@@ -48,7 +49,7 @@ def enqueue(context: click.Context, paths: tuple[str, ...]) -> None:
 
 
 @click.command(epilog=f"{_ONE}\b\nExamples:\n  exlab-sync retry Run_2025-03-03T09-12\n  exlab-sync retry --all-failed")
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, metavar="[RUN...]", shell_complete=run_names)
 @click.option("--all-failed", is_flag=True, help="Every run that has failed.")
 @place_options
 @click.pass_context
@@ -67,7 +68,7 @@ def retry(context: click.Context, runs: tuple[str, ...], *, all_failed: bool) ->
 
 
 @click.command(epilog=f"{_ONE}\b\nExample:\n  exlab-sync verify Run_2025-03-03T09-12")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=run_names)
 @place_options
 @click.pass_context
 def verify(context: click.Context, runs: tuple[str, ...]) -> None:
@@ -76,7 +77,7 @@ def verify(context: click.Context, runs: tuple[str, ...]) -> None:
 
 
 @click.command(epilog="\b\nExample:\n  exlab-sync pause CONFOCAL_01")
-@click.argument("instruments", nargs=-1, required=True, metavar="EQUIPMENT...")
+@click.argument("instruments", nargs=-1, required=True, metavar="EQUIPMENT...", shell_complete=equipment_ids)
 @place_options
 @click.pass_context
 def pause(context: click.Context, instruments: tuple[str, ...]) -> None:
@@ -85,7 +86,7 @@ def pause(context: click.Context, instruments: tuple[str, ...]) -> None:
 
 
 @click.command(epilog="\b\nExample:\n  exlab-sync resume CONFOCAL_01")
-@click.argument("instruments", nargs=-1, required=True, metavar="EQUIPMENT...")
+@click.argument("instruments", nargs=-1, required=True, metavar="EQUIPMENT...", shell_complete=equipment_ids)
 @place_options
 @click.pass_context
 def resume(context: click.Context, instruments: tuple[str, ...]) -> None:

@@ -42,12 +42,13 @@ VERBS = {
     "resume": ("actions:resume", "let a paused instrument go on"),
     "check": ("gate:check", "what does the gate object to?"),
     "override": ("override:override", "let it pass, by name and with a reason; see who did"),
-    "report": ("handover:report", "what reached the NAS, when, and how it is proven"),
-    "export-bag": ("handover:export_bag", "hand a verified run on as a BagIt bag"),
     "keep-local": ("upkeep:keep_local", "let the local copy of a run stay"),
     "resolve": ("upkeep:resolve", "decide about a conflict or a damaged far copy"),
     "cleanup": ("upkeep:cleanup", "delete proved local copies now; --dry-run says what would go"),
     "forget": ("upkeep:forget", "drop a run that was deleted on purpose"),
+    "report": ("handover:report", "what reached the NAS, when, and how it is proven"),
+    "export-bag": ("handover:export_bag", "hand a verified run on as a BagIt bag"),
+    "completion": ("completion:completion", "teach the shell to complete verbs, instruments and runs"),
 }
 """Module and name of each verb, and what it is for; in the order of a day's work."""
 

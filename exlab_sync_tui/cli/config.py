@@ -9,6 +9,7 @@ import click
 from exlab_sync_tui.cli.output import json_option, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.headless.table import Column, table
+from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.settings.locations import find_config, user_config_path
 from exlab_sync_tui.settings.overview import effective
 from exlab_sync_tui.settings.starter import write_starter
@@ -63,6 +64,27 @@ def show_config(context: click.Context, *, as_json: bool) -> None:
         return
     columns = (Column("key"), Column("value"), Column("set by"))
     put(table(columns, rows, width=0))
+
+
+@config.command(name="upgrade", epilog="\b\nExample:\n  exlab-sync config upgrade --dry-run")
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@place_options
+@click.pass_context
+def upgrade_config(context: click.Context, *, dry_run: bool) -> None:
+    """Write keys of older versions as they are written today. Comments stay; a copy is left beside the file."""
+    from exlab_sync_tui.settings.upgrade import upgrade_file
+
+    place = place_of(context)
+    found = find_config(place.config, environ=place.environ)
+    changes, copy = upgrade_file(found, SystemClock().now(), dry_run=dry_run)
+    for change in changes:
+        put(f"  {safe_text(change)}")
+    if not changes:
+        put(f"{safe_text(found)} is written as it is today; nothing to do.")
+    elif copy is None:
+        put(f"{count(len(changes), 'change')} would be made to {safe_text(found)}.")
+    else:
+        put(f"{count(len(changes), 'change')} made to {safe_text(found)}; the old one is {safe_text(copy)}.")
 
 
 @config.command(name="path", epilog='\b\nExample:\n  $EDITOR "$(exlab-sync config path)"')

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exlab_sync_tui.cli.completion import equipment_ids
 from exlab_sync_tui.cli.output import json_option, look, marked, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.engine import destinations
@@ -32,7 +33,7 @@ def destination() -> None:
 
 
 @destination.command(epilog="\b\nExample:\n  exlab-sync destination adopt CONFOCAL_01")
-@click.argument("equipment_id", metavar="EQUIPMENT")
+@click.argument("equipment_id", metavar="EQUIPMENT", shell_complete=equipment_ids)
 @click.option("--local", is_flag=True, help="Accept a folder that is not a mounted share.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @place_options
@@ -62,7 +63,7 @@ def _ask(equipment_id: str, where: str) -> None:
     epilog="\b\nExample, once the configuration names the new place:\n"
     "  exlab-sync destination move CONFOCAL_01 --dry-run\n  exlab-sync destination move CONFOCAL_01"
 )
-@click.argument("equipment_id", metavar="EQUIPMENT")
+@click.argument("equipment_id", metavar="EQUIPMENT", shell_complete=equipment_ids)
 @click.option("--local", is_flag=True, help="Accept a folder that is not a mounted share.")
 @click.option("--dry-run", is_flag=True, help="Look what is there; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -108,7 +109,7 @@ def _put_move(outcome: MoveOutcome, equipment_id: str, *, dry_run: bool) -> None
 
 
 @destination.command(name="show", epilog="\b\nExample:\n  exlab-sync destination show CONFOCAL_01 --json")
-@click.argument("equipment_id", required=False, metavar="[EQUIPMENT]")
+@click.argument("equipment_id", required=False, metavar="[EQUIPMENT]", shell_complete=equipment_ids)
 @json_option
 @place_options
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exlab_sync_tui.cli.completion import run_names
 from exlab_sync_tui.cli.output import json_option, look, marked, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.cli.reading import read
@@ -100,7 +101,7 @@ def _put_rows(rows: list[Delivered]) -> None:
     epilog="\b\nExample:\n  exlab-sync export-bag Run_2025-03-03T09-12 ~/bags/Run_2025-03-03\n"
     "  bagit.py --validate ~/bags/Run_2025-03-03",
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=run_names)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @place_options
 @click.pass_context

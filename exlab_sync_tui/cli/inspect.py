@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exlab_sync_tui.cli.completion import run_names
 from exlab_sync_tui.cli.output import json_option, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.cli.reading import granted_to, read
@@ -31,7 +32,7 @@ _RUN = "RUN is a path, or a part of a run's name or job id that only one run has
 
 
 @click.command(epilog=f"\b\n{_RUN}\n\nExample:\n  exlab-sync show Run_2025-03-03T09-12")
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @json_option
 @place_options
 @click.pass_context
@@ -54,7 +55,7 @@ def show(context: click.Context, run: str, *, as_json: bool) -> None:
     epilog=f"\b\n{_RUN}\nA folder that was never queued is looked at on the disk.\n\nExample:\n"
     "  exlab-sync why /data/lab/CONFOCAL_01/Kelp/Runs/Run_2025-03-03T09-12"
 )
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @json_option
 @place_options
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exlab_sync_tui.cli.completion import run_names
 from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
@@ -63,7 +64,7 @@ def override() -> None:
     epilog=f"{_RUN}RULE is one of: {', '.join(_RULES)}.\n\n\b\nExample:\n  exlab-sync override add"
     ' Run_2025-03-03T09-12 illegal_filesystem_character --reason "the vendor names it so"'
 )
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @click.argument("rule", type=click.Choice(_RULES), metavar="RULE")
 @_REASON
 @click.option("--expires", type=Instant(), metavar="WHEN", help="Until when, for example 2025-04-01; UTC.")
@@ -86,7 +87,7 @@ def add(context: click.Context, run: str, rule: str, *, reason: str, expires: da
     epilog=f"{_RUN}ID is what `exlab-sync override list RUN` shows.\n\n\b\nExample:\n  exlab-sync override revoke"
     ' Run_2025-03-03T09-12 3f2a9c01 --reason "renamed after all"'
 )
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @click.argument("override_id", metavar="ID")
 @_REASON
 @place_options
@@ -102,7 +103,7 @@ def revoke(context: click.Context, run: str, override_id: str, *, reason: str) -
 
 
 @override.command(name="list", epilog=f"{_RUN}\b\nExample:\n  exlab-sync override list Run_2025-03-03T09-12 --json")
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @json_option
 @place_options
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exlab_sync_tui.cli.completion import equipment_ids
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, put_lines, width
 from exlab_sync_tui.cli.place import place_of, place_options, place_options_but_state, remember_state
 from exlab_sync_tui.cli.reading import read
@@ -96,7 +97,14 @@ def _glance(place: Place) -> tuple[Glance, str, str]:
     metavar="STATE",
     help=f"Only runs in this state or with this kind of hold: {', '.join(_WORDS)}. A path is the state folder.",
 )
-@click.option("--equipment", "equipment_id", metavar="ID", default="", help="Only runs of this instrument.")
+@click.option(
+    "--equipment",
+    "equipment_id",
+    metavar="ID",
+    default="",
+    help="Only runs of this instrument.",
+    shell_complete=equipment_ids,
+)
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many; 0 lists all.")
 @json_option
 @place_options_but_state

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exlab_sync_tui.cli.actions import known_job
+from exlab_sync_tui.cli.completion import run_names
 from exlab_sync_tui.cli.helm import Helm, each, steer
 from exlab_sync_tui.cli.output import json_option, look, put, put_json, put_lines, width
 from exlab_sync_tui.cli.place import place_options
@@ -30,7 +31,7 @@ _WAYS = (
 
 
 @click.command(name="keep-local", epilog=f"{_ONE}\b\nExample:\n  exlab-sync keep-local Run_2025-03-03T09-12")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=run_names)
 @click.option("--undo", is_flag=True, help="Let the local copy go again, once its proof holds.")
 @place_options
 @click.pass_context
@@ -47,7 +48,7 @@ def keep_local(context: click.Context, runs: tuple[str, ...], *, undo: bool) -> 
 @click.command(
     epilog=f'{_ONE}\b\nExample:\n  exlab-sync forget Run_2025-03-03T09-12 --reason "a test of the shutter; deleted"'
 )
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it stays in the record for good.")
 @place_options
 @click.pass_context
@@ -62,7 +63,7 @@ def forget(context: click.Context, run: str, *, reason: str) -> None:
 
 
 @click.command(epilog=f"{_WAYS}{_ONE}\b\nExample:\n  exlab-sync resolve Run_2025-03-03T09-12 beside")
-@click.argument("run")
+@click.argument("run", shell_complete=run_names)
 @click.argument("way", type=click.Choice(WAYS), metavar="adopt|beside|repair")
 @place_options
 @click.pass_context
@@ -83,7 +84,7 @@ def resolve(context: click.Context, run: str, way: str) -> None:
     epilog=f"{_ONE}Without RUN: every verified run.\n\n\b\nExamples:\n  exlab-sync cleanup --dry-run\n"
     "  exlab-sync cleanup Run_2025-03-03T09-12"
 )
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, metavar="[RUN...]", shell_complete=run_names)
 @click.option("--dry-run", is_flag=True, help="Only say what would go, how many bytes, and what holds the others.")
 @json_option
 @place_options
