@@ -11,7 +11,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel, weakest
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.model.verdict import VerifyResult
-from exlab_sync_tui.transport.base import Pulse
+from exlab_sync_tui.transport.base import Pulse, tell_beside
 from exlab_sync_tui.tree.hashing import hash_tree
 from exlab_sync_tui.tree.snapshot import records
 from exlab_sync_tui.tree.walk import walk
@@ -66,6 +66,7 @@ class Audit:
         if destination.transport is None:
             raise TransportError(destination.unready, TransportErrorKind.SET_UP)
         await self._recognise(destination.transport, job)
+        tell_beside(destination.transport, Path(job.run_path), job.nas_path)
         pulse = Pulse()
         async for page in pages_of(self._parts.store, job.id):
             async for checked in destination.transport.digests(job.nas_path, page, pulse):

@@ -9,8 +9,10 @@ from exlab_sync_tui.transport.mount.transport import MountOptions, MountTranspor
 
 if TYPE_CHECKING:
     from exlab_sync_tui.settings import TransportBlock
+    from exlab_sync_tui.settings.transports import RsyncSshTransport
     from exlab_sync_tui.transport.base import Transport
     from exlab_sync_tui.transport.limiter import Limiter
+    from exlab_sync_tui.transport.ssh.access import SshAccess
 
 
 def transport_for(
@@ -41,9 +43,28 @@ def transport_for(
             ),
             limiter,
         )
+    if block.type == "rsync_ssh":
+        from exlab_sync_tui.transport.rsync.transport import RsyncOptions, RsyncTransport  # noqa: PLC0415  # if used
+
+        return RsyncTransport(
+            RsyncOptions(access=_access(block), max_stream_bytes=max_stream_bytes, lease_fd=lease_fd), limiter
+        )
     raise RefusedError(
-        f"This version moves runs over mounted shares and by rclone, not by {block.type}. Mount the share and set"
-        " transport type mount."
+        f"This version moves runs over mounted shares, by rclone and by rsync, not by {block.type}. Mount the share"
+        " and set transport type mount."
+    )
+
+
+def _access(block: RsyncSshTransport) -> SshAccess:
+    from exlab_sync_tui.transport.ssh.access import SshAccess  # noqa: PLC0415  # if used
+
+    return SshAccess(
+        host=block.host,
+        user=block.user,
+        key=block.ssh_key_path,
+        known_hosts=block.known_hosts,
+        remote_path=block.remote_path,
+        port=block.port,
     )
 
 

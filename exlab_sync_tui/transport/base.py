@@ -7,7 +7,7 @@ All methods raise ``TransportError`` with a class of ``FORMATS.md`` §6 and a se
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 
@@ -22,6 +22,7 @@ __all__ = [
     "ASSEMBLY",
     "MARKER_NAME",
     "OWNER_NAME",
+    "Beside",
     "Capabilities",
     "DestinationState",
     "Identity",
@@ -33,6 +34,7 @@ __all__ = [
     "TransportError",
     "TransportErrorKind",
     "TransportResult",
+    "tell_beside",
 ]
 
 MARKER_NAME = ".exlab-destination.json"
@@ -210,3 +212,18 @@ class Transport(Protocol):
     async def close(self) -> None:
         """End connections and children; idempotent."""
         ...
+
+
+@runtime_checkable
+class Beside(Protocol):
+    """A transport that may need the local files to prove or to publish what lies on a far side that does nothing."""
+
+    def beside(self, source: Path, folders: Sequence[str]) -> None:
+        """The run folder here to which these far folders belong; it may be gone meanwhile."""
+        ...
+
+
+def tell_beside(transport: object, source: Path, *folders: str) -> None:
+    """Say it to a transport that wants to know."""
+    if isinstance(transport, Beside):
+        transport.beside(source, folders)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.transport.rclone.names import on_local_disk, standard
 from tests.contract.labs.rclone import sftp_remote, webdav
-from tests.sshd import Sshd
+from tests.contract.labs.rsync import quiet_home, restricted
+from tests.sshd import Sshd, SshdOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,8 +66,39 @@ def rclone_webdav(folder: Path, nas: Path) -> Iterator[FarEnd]:
         yield FarEnd(nas, _remote(folder, "lab", sections), "read_back", called=on_local_disk)
 
 
+@contextmanager
+def _rsync(folder: Path, nas: Path, options: SshdOptions, rung: str, publish: str) -> Iterator[FarEnd]:
+    with Sshd(folder / "sshd", options) as server:
+        block: dict[str, object] = {
+            "type": "rsync_ssh",
+            "ssh_target": f"{server.user}@{server.host}",
+            "port": server.port,
+            "ssh_key_path": str(server.key),
+            "known_hosts": str(server.known_hosts),
+            "remote_path": str(nas),
+        }
+        yield FarEnd(nas, block, rung, publish, server=server)
+
+
+@contextmanager
+def rsync_shell(folder: Path, nas: Path) -> Iterator[FarEnd]:
+    """rsync to an account that runs commands."""
+    options = SshdOptions(lines=quiet_home(folder))
+    with _rsync(folder, nas, options, "remote_hash", "renamed") as far:
+        yield far
+
+
+@contextmanager
+def rsync_restricted(folder: Path, nas: Path) -> Iterator[FarEnd]:
+    """rsync to an account that runs nothing else."""
+    with _rsync(folder, nas, restricted(folder), "rsync_checksum", "direct") as far:
+        yield far
+
+
 FAR_ENDS: dict[str, Opener] = {
     "rclone-local": rclone_local,
     "rclone-sftp": rclone_sftp,
     "rclone-webdav": rclone_webdav,
+    "rsync-shell": rsync_shell,
+    "rsync-restricted": rsync_restricted,
 }

@@ -14,6 +14,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import count, safe_text
+from exlab_sync_tui.transport.base import tell_beside
 from exlab_sync_tui.tree.hashing import hash_tree
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Adoption:
 
     async def carry(self, trip: Trip) -> None:
         """Read every local file and every far one; nothing is sent."""
+        tell_beside(self._transport, trip.run.path, trip.job.nas_path)
         async for page in trip.pages(FilesWanted.ALL):
             hashed = await asyncio.to_thread(_hash_all, trip, [replace(record, far_sha256=None) for record in page])
             async for checked in self._transport.digests(trip.job.nas_path, hashed, trip.progress.pulse):

@@ -21,7 +21,7 @@ from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import safe_text, size
-from exlab_sync_tui.transport.base import PushPlan
+from exlab_sync_tui.transport.base import PushPlan, tell_beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -157,6 +157,7 @@ class AssembledWay:
 
     async def _take_stock(self, trip: Trip) -> None:
         """What an earlier attempt or engine has brought there already."""
+        tell_beside(self._transport, trip.run.path, trip.assembly, trip.job.nas_path)
         if trip.job.publishing and await self._goes_file_by_file(trip):
             await self._recognise_moved(trip)
         await self._prove_again(trip)

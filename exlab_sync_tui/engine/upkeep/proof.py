@@ -20,7 +20,7 @@ from exlab_sync_tui.model.verdict import VerifyResult
 from exlab_sync_tui.provenance.manifest import manifest_lines
 from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.text import safe_text
-from exlab_sync_tui.transport.base import Pulse
+from exlab_sync_tui.transport.base import Pulse, tell_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -130,6 +130,7 @@ class Proof:
                 TransportErrorKind.WRONG_DESTINATION,
             )
         transport.expect(self.job.destination_id)
+        tell_beside(transport, Path(self.job.run_path), self.job.nas_path)
 
     async def _ask(self, transport: Transport, page: Sequence[FileRecord]) -> Sequence[FileRecord]:
         answered: list[FileRecord] = []

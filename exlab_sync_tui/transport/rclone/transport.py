@@ -16,11 +16,12 @@ from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rclone.daemon import Daemon, NotThereError
 from exlab_sync_tui.transport.rclone.local import DiskReader
 from exlab_sync_tui.transport.rclone.names import on_local_disk, sayable
-from exlab_sync_tui.transport.rclone.push import Proving, Push, refuse_oversize, with_far
+from exlab_sync_tui.transport.rclone.push import Sending, refuse_oversize, with_far
 from exlab_sync_tui.transport.rclone.remote import Remote
 from exlab_sync_tui.transport.rclone.workroom import Workroom
 from exlab_sync_tui.transport.sentences import taken
 from exlab_sync_tui.transport.tools import marker
+from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class RcloneTransport:
                 return await self._proven(plan.folder, records, plan.pulse, offer)
 
             largest = self._options.max_stream_bytes if offer.downloads else None
-            pushing = Push(self._remote, self._workroom, plan, Proving(prove, largest), self._hands)
+            pushing = Pipeline(plan, Sending(self._remote, self._workroom, plan, prove, largest), self._hands)
             async with self._killing_unless_done(), aclosing(pushing.records()) as pages:
                 async for page in pages:
                     yield page

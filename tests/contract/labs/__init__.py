@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.contract.labs import fake, mount, rclone
+from tests.contract.labs import fake, mount, rclone, rsync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,8 @@ LABS: Mapping[str, LabOpener] = {
     "rclone-local": rclone.open_local,
     "rclone-sftp": rclone.open_sftp,
     "rclone-webdav": rclone.open_webdav,
+    "rsync-shell": rsync.open_shell,
+    "rsync-restricted": rsync.open_restricted,
 }
 """By the name that the suite's parameters show."""
 
