@@ -32,8 +32,8 @@ def listed(line: bytes) -> tuple[str, int, str] | None:
 
 
 def given(rels: list[str]) -> bytes:
-    """Paths as ``--files-from`` takes them."""
-    return b"".join(os.fsencode(rel) + b"\0" for rel in rels)
+    """Paths as ``--files-from`` takes them; one that begins like a comment would be passed over."""
+    return b"".join(os.fsencode(f"./{rel}" if rel.startswith(("#", ";")) else rel) + b"\0" for rel in rels)
 
 
 def sayable(folder: str) -> str:

@@ -25,7 +25,7 @@ _BROKEN = (
 _MEANINGS: tuple[tuple[TransportErrorKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(words, re.IGNORECASE))
     for kind, words in (
-        (_Kind.AUTH, r"permission denied \(|too many authentication failures|host key verification failed"),
+        (_Kind.AUTH, r"permission denied \([a-z]|too many authentication failures|host key verification failed"),
         (
             _Kind.SET_UP,
             r"(?:rsync|remote command): (?:command )?not found|rsync: not found|unknown option|unrecognized option",

@@ -31,5 +31,5 @@ LABS: Mapping[str, LabOpener] = {
 }
 """By the name that the suite's parameters show."""
 
-LONG = frozenset({"rclone-sftp", "rclone-webdav"})
+LONG = frozenset({"rclone-sftp", "rclone-webdav", "rsync-restricted"})
 """Those that need a minute of their own: with ``-m full`` only."""
