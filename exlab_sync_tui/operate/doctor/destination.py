@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.reach import destination_key
 from exlab_sync_tui.errors import ExlabSyncError, NotFoundError, StoreError, TransportError, TransportErrorKind
-from exlab_sync_tui.operate.doctor.diagnosis import advice, command, problem, well
+from exlab_sync_tui.operate.doctor.diagnosis import Mood, advice, command, problem, well
+from exlab_sync_tui.operate.doctor.ssh import knows_the_host
 from exlab_sync_tui.operate.doctor.tryout import try_out
 from exlab_sync_tui.operate.state_folder import STORE_NAME
 from exlab_sync_tui.queue.sqlite import SQLiteStore
+from exlab_sync_tui.settings.transports import RsyncSshTransport, SftpTransport
 from exlab_sync_tui.text import duration, safe_text, size
 
 if TYPE_CHECKING:
@@ -43,7 +45,10 @@ def answer(patient: Patient) -> Iterator[Diagnosis]:
     """Every destination once, however many instruments share it."""
     if patient.settings is None:
         return
+    unknown = {found.subject for found in knows_the_host(patient) if found.mood is Mood.PROBLEM}
     for place in _places(patient.settings, asyncio.run(_adopted(patient))):
+        if place.equipment_id in unknown:
+            continue  # nothing is sent there before its key is known
         yield from asyncio.run(_examine(patient, place))
     for item in patient.settings.equipment:
         if item.transport is None:
@@ -99,8 +104,11 @@ async def _examine(patient: Patient, place: _Place) -> list[Diagnosis]:
 
 def _mends(error: TransportError, place: _Place) -> str:
     """What to do about an answer that is an error, where that is always the same."""
-    if error.error_kind is TransportErrorKind.NETWORK and place.block.type == "mount":
-        return command("sudo", "mount", place.block.path)
+    block = place.block
+    if error.error_kind is TransportErrorKind.NETWORK and block.type == "mount":
+        return command("sudo", "mount", block.path)
+    if error.error_kind is TransportErrorKind.AUTH and isinstance(block, SftpTransport | RsyncSshTransport):
+        return command("ssh-copy-id", "-i", block.ssh_key_path, "-p", block.port, block.ssh_target)
     return ""
 
 

@@ -42,8 +42,8 @@ class Machine(Protocol):
         """The path of a program, or empty text."""
         ...
 
-    def ask(self, words: Sequence[str]) -> str:
-        """What a program prints; empty text if it is missing, fails or takes too long."""
+    def ask(self, words: Sequence[str], *, given: str = "") -> str:
+        """What a program prints; empty text if it is missing, fails or takes too long. *given* is its input."""
         ...
 
     def kernel(self, name: str) -> int | None:
@@ -72,7 +72,7 @@ class ThisMachine:
     def tool(self, name: str) -> str:
         return shutil.which(name) or ""
 
-    def ask(self, words: Sequence[str]) -> str:
+    def ask(self, words: Sequence[str], *, given: str = "") -> str:
         found = self.tool(words[0])
         if not found:
             return ""
@@ -82,7 +82,7 @@ class ThisMachine:
                 capture_output=True,
                 check=False,
                 timeout=_PATIENCE,
-                stdin=subprocess.DEVNULL,
+                input=given.encode(),
                 env={**os.environ, "LC_ALL": "C"},
             )
         except (OSError, subprocess.TimeoutExpired):
