@@ -156,3 +156,33 @@ def test_the_watch_sees_a_rename_that_comes_too_early(tmp_path: Path) -> None:
     assert disk.renames == [("/nas/in/a", "/nas/b", {"/nas/in/a"})]
     assert disk.unflushed == {"/nas/b"}
     assert disk.unnamed == {"/nas/in", "/nas"}
+
+
+def test_the_mark_is_on_the_disk_before_the_first_local_file_goes(tmp_path: Path) -> None:
+    """A power cut must never find a local file gone and the store without knowing why."""
+    lab = Lab(tmp_path).prepare().set("nas_cleanup", min_verify_passes=1, min_age_hours=0)
+    run = write_run(lab.local / "Run_A", small=3)
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    trace = lab.root / "trace"
+    traced_calls = "unlink,unlinkat,rmdir,write,pwrite64,fsync,fdatasync"
+    words = ["strace", "-f", "-y", "-qq", "-s", "64", "-e", f"trace={traced_calls}"]
+    words += ["-e", "signal=none", "-o", str(trace)]
+    done = subprocess.run([*words, *lab.command("run", "--once")], capture_output=True, text=True, check=False)
+    if "PTRACE" in done.stderr and "Operation not permitted" in done.stderr:
+        pytest.skip("tracing is not allowed here")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path for path in run.rglob("*") if path.is_file()] == []
+    log, unflushed, gone, folders = str(lab.state / "queue.db-wal"), False, 0, set()
+    for found in calls(trace):
+        path = _PATH_OF_FD.match(found["words"])
+        if path and path[1] == log:
+            unflushed = found["call"] in {"write", "pwrite64"}
+        elif found["call"].startswith("unlink") and str(run) in found["words"]:
+            assert not unflushed, "something that the store was told is not on the disk yet"
+            gone += 1
+            folders.add(_AT.findall(found["words"])[0][0])
+        elif found["call"] == "fsync" and path:
+            folders.discard(path[1])
+    assert gone == 6, "five files, and their folder"
+    assert folders == set(), "a power cut would bring deleted files back into a run that is called cleaned"
