@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exlab_sync_tui import NASSyncClient, TransportResult
 from exlab_sync_tui.cleanup import release
 from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.engine.cockpit.wishes import Preview
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from exlab_sync_tui import NASSyncClient
     from exlab_sync_tui.engine.cockpit.wishes import Foreseen
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.model.hold import Hold
@@ -469,3 +470,55 @@ async def test_passes_keep_their_weakest_rung(lab: CleanupLab) -> None:
         await lab.live(client, 28, step=3_600)
         job = await lab.job(client)
         assert (job.state, job.evidence) == (S.CLEANED, EvidenceLevel.RSYNC_CHECKSUM)
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+class TestBlackBox:
+    """Injected callables: their digests are the proof, and ``remote_stat_callable`` says whether the run is there."""
+
+    def client(self, lab: CleanupLab, far: dict[str, str], there: list[bool]) -> NASSyncClient:
+        async def push(local: Path, *, bwlimit_kibps: int | None) -> TransportResult:
+            far.update(await asyncio.to_thread(digests_of, local))
+            return TransportResult(ok=True)
+
+        async def hashsum(run_dir: Path) -> dict[str, str]:
+            return dict(far)
+
+        plain = lab.client(cleanup=ONE_PASS)
+        return NASSyncClient(
+            config=plain.blueprint.settings,
+            queue_db=lab.root / "state" / "queue.db",
+            validator=plain.blueprint.validator,
+            cache_creation=CreationWriter(),
+            clock=lab.clock,
+            push_callable_factory=lambda _: push,
+            hashsum_callable_factory=lambda _: hashsum,
+            remote_stat_callable=lambda _: there[0],
+        )
+
+    async def test_a_run_is_released_on_their_digests(self, lab: CleanupLab) -> None:
+        far: dict[str, str] = {}
+        there = [False]
+        async with self.client(lab, far, there) as client:
+            await verified(lab, client)
+            await lab.live(client, 25, step=3_600)
+            assert (await lab.job(client)).state is S.CLEANUP_ELIGIBLE
+            assert lab.data_left() == lab.everything, "nobody has said that the run is there"
+            there[0] = True
+            await lab.live(client, 13, step=3_600)
+            assert (await lab.job(client)).state is S.CLEANED
+            assert lab.data_left() == []
+
+    @pytest.mark.parametrize("wrong", ["", "0" * 64, "no digest at all"])
+    async def test_a_digest_that_is_another_one_or_none_keeps_everything(self, lab: CleanupLab, wrong: str) -> None:
+        far: dict[str, str] = {}
+        async with self.client(lab, far, [True]) as client:
+            await verified(lab, client)
+            far["deep/b.raw"] = wrong
+            await lab.live(client, 26, step=3_600)
+            assert (await lab.job(client)).state is S.FAILED
+            assert lab.data_left() == lab.everything

@@ -55,6 +55,8 @@ _Result = TypeVar("_Result")
 REAPER = "reaper"
 _PAGE = 1_000
 _LOOK_AGAIN = timedelta(minutes=10)
+_REST_PER_LOOK = 50.0
+"""A run that stays is left alone for so many times as long as the look took: no large tree is walked all the time."""
 _CACHE_LIMIT = 64 << 20
 
 
@@ -116,10 +118,14 @@ class Reaper:
             return (await self._pass(known))[0]
 
     async def _look_after(self, job: SyncJobRow) -> Attended:
-        job = await self._promote(job)
+        job, begun = await self._promote(job), self._parts.clock.monotonic()
+        if not self._pass_is_due(job) and job.state is not SyncJobState.CLEANUP_ELIGIBLE:
+            lacks = by_switch(self._options) or self._lacks(job)
+            return Attended(job, lacks, self._next_look(job, lacks))
         block = await self._facts.before_proof(job)
-        if not self._pass_is_due(job) and (block is not None or job.state is not SyncJobState.CLEANUP_ELIGIBLE):
-            return Attended(job, block, self._next_look(job, block))
+        if block is not None and not self._pass_is_due(job):
+            rest = timedelta(seconds=_REST_PER_LOOK * (self._parts.clock.monotonic() - begun))
+            return Attended(job, block, max(self._next_look(job, block), self._parts.now() + rest))
         job, problem = await self._pass(job)
         if job.state is SyncJobState.FAILED:
             return Attended(job)
@@ -248,6 +254,7 @@ class Reaper:
             block = Block(Interlock.TREE, f"{safe_text(left[0])} could not be deleted: {refused or 'it has changed'}")
             return Attended(job, block, self._parts.now() + _LOOK_AGAIN)
         job = await self._cleaned(job)
+        self._proved_at.pop(job.id, None)
         await tell_leftovers(self._parts, job, self._instrument.litter, receipt)
         return Attended(job)
 
