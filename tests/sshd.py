@@ -110,12 +110,21 @@ class Sshd:
         words = " ".join(part for part in (key_options, self.key.with_suffix(".pub").read_text()) if part)
         self.authorized_keys.write_text(words)
 
+    def resume(self) -> None:
+        """Start it again after ``stop``, on the same port and with the same keys."""
+        self._start(self.port)
+
+    def also_known_at(self, port: int) -> None:
+        """Make the client know this server behind a proxy on *port*."""
+        self.write_known_hosts()
+        known = self.known_hosts.read_text()
+        self.known_hosts.write_text(known + known.replace(f":{self.port} ", f":{port} "))
+
     def renew_host_key(self) -> None:
         """Give the server another host key, as after a new installation; it is started again on the same port."""
-        port = self.port
         self.stop()
         make_key(self.host_key)
-        self._start(port)
+        self.resume()
 
     def start(self) -> None:
         """Start it on a free port and write what its host key is into ``known_hosts``."""

@@ -140,6 +140,8 @@ def _put_reports(reports: list[DestinationReport]) -> None:
     for report in reports:
         if report.problem:
             put(f"{marked(BAD, 'problem', shown)}  {report.equipment_id}: {safe_text(report.problem)}")
+        elif report.manner:
+            put(f"{report.equipment_id}: {safe_text(report.manner)}.")
     if reports and not any(report.problem for report in reports):
         put(f"{marked(GOOD, 'ready', shown)}  every destination answers and is adopted.")
 

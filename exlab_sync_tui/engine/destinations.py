@@ -33,7 +33,10 @@ class AdoptOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DestinationReport:
-    """One destination as it answers now; ``problem`` is a sentence, empty if there is none. Space in bytes."""
+    """One destination as it answers now; ``problem`` is a sentence, empty if there is none. Space in bytes.
+
+    ``manner`` says how runs travel there and are proved, where there is more than one way.
+    """
 
     equipment_id: str
     title: str
@@ -41,6 +44,7 @@ class DestinationReport:
     free_bytes: int | None
     total_bytes: int | None
     problem: str = ""
+    manner: str = ""
 
 
 async def adopt(settings: Settings, equipment_id: str, *, local: bool, store_path: Path) -> AdoptOutcome:
@@ -84,7 +88,8 @@ async def _report(item: Equipment) -> DestinationReport:
         await transport.close()
     missing = "" if state.identity else f"not adopted yet: run `exlab-sync destination adopt {item.id}`"
     identity = state.identity.id if state.identity else None
-    return DestinationReport(item.id, transport.title, identity, state.free_bytes, state.total_bytes, missing)
+    space = (state.free_bytes, state.total_bytes)
+    return DestinationReport(item.id, transport.title, identity, *space, missing, state.capabilities.manner)
 
 
 def _transport(item: Equipment, *, local: bool) -> Transport:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.transport.mount.transport import MountOptions, MountTransport
 
 if TYPE_CHECKING:
     from exlab_sync_tui.settings import TransportBlock
-    from exlab_sync_tui.settings.transports import RsyncSshTransport
+    from exlab_sync_tui.settings.transports import RsyncSshTransport, SftpTransport
     from exlab_sync_tui.transport.base import Transport
     from exlab_sync_tui.transport.limiter import Limiter
     from exlab_sync_tui.transport.ssh.access import SshAccess
@@ -25,8 +24,7 @@ def transport_for(
 ) -> Transport:
     """The transport of a block; children inherit *lease_fd*, *local* allows a mount path that is no mount point.
 
-    *max_stream_bytes* is the largest file that may be downloaded to prove it, ``None`` for any. Raises
-    ``RefusedError`` for a type that this version cannot use.
+    *max_stream_bytes* is the largest file that may be downloaded to prove it, ``None`` for any.
     """
     if block.type == "mount":
         return MountTransport(MountOptions(path=block.path, local=local, lease_fd=lease_fd), limiter)
@@ -49,13 +47,12 @@ def transport_for(
         return RsyncTransport(
             RsyncOptions(access=_access(block), max_stream_bytes=max_stream_bytes, lease_fd=lease_fd), limiter
         )
-    raise RefusedError(
-        f"This version moves runs over mounted shares, by rclone and by rsync, not by {block.type}. Mount the share"
-        " and set transport type mount."
-    )
+    from exlab_sync_tui.transport.sftp.transport import SftpOptions, SftpTransport  # noqa: PLC0415  # if used
+
+    return SftpTransport(SftpOptions(access=_access(block)), limiter)
 
 
-def _access(block: RsyncSshTransport) -> SshAccess:
+def _access(block: RsyncSshTransport | SftpTransport) -> SshAccess:
     from exlab_sync_tui.transport.ssh.access import SshAccess  # noqa: PLC0415  # if used
 
     return SshAccess(

@@ -60,7 +60,8 @@ class Capabilities:
     """What this destination can do; the engine asks these, never what kind of transport it is.
 
     ``rung`` is the evidence that its digests stand on. ``case_sensitive`` and ``keeps_normalisation`` tell whether
-    names that differ only in case, or only in Unicode normalisation, are two files there.
+    names that differ only in case, or only in Unicode normalisation, are two files there. ``manner`` says for a person
+    how the bytes travel, where there is more than one way.
     """
 
     renames_folders: bool = True
@@ -68,6 +69,7 @@ class Capabilities:
     case_sensitive: bool = True
     keeps_normalisation: bool = True
     max_name_bytes: int = 255
+    manner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

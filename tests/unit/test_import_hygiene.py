@@ -51,6 +51,13 @@ def test_no_room_below_the_engine_reads_settings(room: str) -> None:
     assert "exlab_sync_tui.settings" not in loaded
 
 
+@pytest.mark.parametrize(
+    "module", ["cli.app", "cli.overview", "engine.assembly", "transport.sftp.transport", "transport.ssh.stream"]
+)
+def test_asyncssh_is_loaded_with_the_first_connection_and_not_before(module: str) -> None:
+    assert "asyncssh" not in packages(loaded_by(f"import exlab_sync_tui.{module}"))
+
+
 def test_the_package_itself_loads_no_module_of_ours() -> None:
     assert not {name for name in loaded_by("import exlab_sync_tui") if name.startswith("exlab_sync_tui.")}
 

@@ -34,7 +34,7 @@ def test_an_escaped_name_and_one_that_looks_like_an_answer_are_read_right() -> N
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "nas"
     (root / "d").mkdir(parents=True)
-    (root / "probe").touch()
+    (root / "probe").write_bytes(b"probe")
     for name in NAMES:
         (root / os.fsdecode(name)).write_bytes(name)
     return root
@@ -50,7 +50,7 @@ async def test_every_tool_of_the_far_side_gives_the_digests_of_hostile_names(
             pytest.skip(f"{tool.split(maxsplit=1)[0]} is not installed")
         monkeypatch.setattr(hashing, "TOOLS", (tool,))
     with Sshd(tmp_path / "sshd") as server:
-        hasher = await FarHasher.open(server.access(root), str(root), "probe")
+        hasher = await FarHasher.open(server.access(root), str(root), "probe", b"probe")
         asked = [NAMES[0], b"gone", *NAMES[1:], b"d"]
         expected = [digest(NAMES[0]), None, *map(digest, NAMES[1:]), None]
         assert await hasher.digests(asked) == expected
@@ -63,10 +63,10 @@ async def test_every_tool_of_the_far_side_gives_the_digests_of_hostile_names(
 @needs_sshd
 async def test_an_account_without_commands_has_no_hasher(tmp_path: Path, root: Path) -> None:
     with Sshd(tmp_path / "sshd", SshdOptions(sftp_only=True)) as server, pytest.raises(NoHasherError):
-        await FarHasher.open(server.access(root), str(root), "probe")
+        await FarHasher.open(server.access(root), str(root), "probe", b"probe")
 
 
 @needs_sshd
 async def test_a_folder_that_is_elsewhere_for_the_shell_is_not_guessed(tmp_path: Path, root: Path) -> None:
     with Sshd(tmp_path / "sshd") as server, pytest.raises(NoHasherError, match="not where SFTP shows it"):
-        await FarHasher.open(server.access(root), "/elsewhere", "probe")
+        await FarHasher.open(server.access(root), "/elsewhere", "probe", b"probe")

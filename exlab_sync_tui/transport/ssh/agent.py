@@ -16,6 +16,7 @@ import stat
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -36,12 +37,15 @@ ENTRY = struct.Struct(">cQqI")
 
 HELLO = b"exlab-agent-1\n"
 WHERE, FOLDER, PUT, DIGEST, LIST, MORE, MAKE, SYNC, DONE = b"W", b"C", b"P", b"D", b"L", b"N", b"M", b"S", b"F"
-FILE, FOUND, PAGE, PROGRESS, FAILED, END = b"f", b"w", b"l", b"k", b"x", b"."
+FILE, FOUND, PAGE, GOT, CHECKED, FAILED, END = b"f", b"w", b"l", b"g", b"k", b"x", b"."
 
 CHUNK = 1 << 20
 BEHIND = 4 << 20
 LARGE = 8 << 20
-STEP = 32 << 20
+STEP = 4 << 20
+SECONDS = 0.5
+"""Bytes, or time, after which it is told how much has come and how much was checked."""
+
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 OLD = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -261,14 +265,14 @@ class Hasher(threading.Thread):
                 sha.update(self.buffer[:count])
                 at += count
                 if at - told >= STEP:
-                    self.line.answer(PROGRESS, 0, at - told)
+                    self.line.answer(CHECKED, 0, at - told)
                     self.line.flush()
                     told = at
         finally:
             os.close(fd)
         if growing:
             refuse(growing.wait())
-        self.line.answer(PROGRESS, 0, at - told)
+        self.line.answer(CHECKED, 0, at - told)
         return at, sha.digest()
 
     def page(self, count: int) -> None:
@@ -290,6 +294,8 @@ class Writer:
         self.hasher = Hasher(self.line)
         self.folders = Folders(True)
         self.written: "list[Task]" = []
+        self.got = 0
+        self.told_at = 0.0
 
     def run(self) -> None:
         """Until the connection ends."""
@@ -304,6 +310,7 @@ class Writer:
             try:
                 if op == DONE:
                     self.release()
+                    self.tell(0)
                 elif op == FOLDER:
                     self.folders.change(name)
                 elif op == MAKE:
@@ -351,6 +358,7 @@ class Writer:
             while left:
                 piece = self.line.piece(min(left, CHUNK))
                 left -= len(piece)
+                self.got += len(piece)
                 if task.trouble:
                     continue
                 try:
@@ -358,8 +366,17 @@ class Writer:
                     at += len(piece)
                 except OSError as error:
                     task.trouble = error.errno or errno.EIO
+            self.tell(STEP)
             if task.growing and not task.trouble:
                 task.growing.tell(at - BEHIND)
+
+    def tell(self, step: int) -> None:
+        """How much has come, if it is time for it."""
+        now = time.monotonic()
+        if self.got >= step or now - self.told_at >= SECONDS:
+            self.line.answer(GOT, 0, self.got)
+            self.line.flush()
+            self.got, self.told_at = 0, now
 
     def finish(self, fd: int, task: Task, whole: bool, mtime: int) -> None:
         """Give it its time, close it, and say whether it is whole."""
@@ -457,16 +474,25 @@ def flush(fd: int) -> None:
 
 
 def place_of(told: bytes) -> bytes:
-    """Where a path of the SFTP server lies for us: the folder that has the probe file in it."""
-    path, _, probe = told.partition(b"\0")
+    """Where a path of the SFTP server lies for us: the one folder with a file of that name and digest in it."""
+    path, name, digest = told.split(b"\0", 2)
     places = [path]
     for left_out in LEFT_OUT:
         places += sorted(glob.glob(left_out + glob.escape(path)))
     places.append(os.path.expanduser(b"~") + path)
-    for place in places:
-        if os.path.lexists(place + b"/" + probe):
-            return os.path.realpath(place)
-    raise OSError(errno.ENOENT, "")
+    found = {os.path.realpath(place) for place in places if has(place + b"/" + name, digest)}
+    if len(found) != 1:  # none, or a copy somewhere that cannot be told from it
+        raise OSError(errno.ENOENT, "")
+    return found.pop()
+
+
+def has(path: bytes, digest: bytes) -> bool:
+    """Whether that file lies there."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read(CHUNK)).digest() == digest
+    except OSError:
+        return False
 
 
 def walk(fd: int, rel: bytes) -> "Iterator[bytes]":

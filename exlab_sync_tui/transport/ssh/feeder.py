@@ -1,7 +1,8 @@
 """What does a feeding process do? It reads source files, hashes them and writes them into the pipe of an ``ssh``.
 
 Started like a copying child (``copier.process``) and spoken to over the same frames: so neither hashing nor a network
-that stands still can hold the engine. What it writes are requests of ``ssh.agent``.
+that stands still can hold the engine. What it writes are requests of ``ssh.agent``,
+which tells how much of it has come.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class _Feeder:
         try:
             for part in parts:
                 self._flow.current = part[0]
+                self._flow.moved()
                 outcomes.append(self._send(part))  # a trouble keeps those before it
         except Trouble as found:
             trouble = found.told
@@ -148,7 +150,6 @@ class _Feeder:
                 else:
                     self._outlet.put_large(piece)
                 offset += count
-                flow.moved(sent=count)
             source.check_unchanged()
         except Trouble:
             put(LENGTH.pack(ABORT))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.transport.ssh.access import ssh_command
-from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, from_ssh, last_words
+from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, from_ssh, last_words, refuses_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,11 @@ _LEFT_OUT = ("/volume[0-9]*", "/volume[0-9]*/homes", "/share", "/share/*", "/mnt
 _TRY = """
 nonce=$1; path=$2; probe=$3; here=
 for place in "$path" {places} "$HOME/$path"; do
-  if [ -e "$place/$probe" ]; then here=$place; break; fi
+  [ -e "$place/$probe" ] || continue
+  if [ -z "$here" ]; then here=$place
+  elif [ "$place/$probe" -ef "$here/$probe" ]; then continue
+  else echo "the folder has a copy that cannot be told from it" >&2; exit 3
+  fi
 done
 [ -n "$here" ] || {{ echo "the folder is not where SFTP shows it" >&2; exit 3; }}
 cd -- "$here" || exit 3
@@ -48,6 +52,7 @@ printf '%s\\n' "$nonce start"
 read -r tool || exit 0
 printf '%s\\n' "$nonce ready"
 while read -r count; do
+  case $count in 0) sync -f . 2>/dev/null || sync; printf '\\n%s\\n' "$nonce end"; continue ;; esac
   case $tool in
 {cases}
   esac
@@ -72,11 +77,10 @@ class _Tried:
 class FarHasher:
     """One long-lived command in a far folder. Raises ``TransportError`` when the connection is lost."""
 
-    def __init__(self, access: SshAccess, process: asyncio.subprocess.Process, nonce: str, probe: str) -> None:
+    def __init__(self, access: SshAccess, process: asyncio.subprocess.Process, nonce: str) -> None:
         self._access = access
         self._process = process
         self._nonce = nonce.encode()
-        self._probe = os.fsencode(probe)
         self._data = bytearray()
         self._said = bytearray()
         self._asking = asyncio.Lock()
@@ -84,8 +88,10 @@ class FarHasher:
         self.tool = ""
 
     @classmethod
-    async def open(cls, access: SshAccess, path: str, probe: str) -> FarHasher:
-        """Start it in the folder that SFTP calls *path*, which holds the empty file *probe*; choose the fastest tool.
+    async def open(cls, access: SshAccess, path: str, probe: str, content: bytes = b"") -> FarHasher:
+        """Start it in the folder that SFTP calls *path*, in which the file *probe* has this *content*.
+
+        The fastest tool is chosen.
 
         Raises ``NoHasherError`` if there is none or no command may be run, ``TransportError`` if it is not reached.
         """
@@ -102,10 +108,10 @@ class FarHasher:
             )
         except OSError as error:
             raise NoHasherError(f"ssh cannot be started here ({error.strerror})") from error
-        hasher = cls(access, process, nonce, probe)
+        hasher = cls(access, process, nonce)
         try:
             async with asyncio.timeout(access.connect_seconds + _PATIENCE):
-                await hasher._choose()
+                await hasher._choose(os.fsencode(probe), hashlib.sha256(content).digest())
         except TimeoutError:
             await hasher.close()
             raise NoHasherError("it did not answer when a command was sent") from None
@@ -124,6 +130,12 @@ class FarHasher:
             answer = await self._until(b"\n" + self._nonce + b" end\n")
         return parsed(answer, [b"./" + name for name in names])
 
+    async def flush(self) -> None:
+        """Make everything that was written there outlast a power cut (``sync -f``, else ``sync``)."""
+        async with self._asking:
+            self._write(b"0\n")
+            await self._until(b"\n" + self._nonce + b" end\n")
+
     async def close(self) -> None:
         """End it; idempotent."""
         with suppress(ProcessLookupError):
@@ -132,7 +144,7 @@ class FarHasher:
         await asyncio.gather(self._words, return_exceptions=True)
         await self._process.wait()
 
-    async def _choose(self) -> None:
+    async def _choose(self, probe: bytes, digest: bytes) -> None:
         """Take the tool that needed the least time for a few MiB; the connection's own delay is in none of them."""
         await self._until(self._nonce + b" start\n")
         tried: list[_Tried] = []
@@ -146,9 +158,8 @@ class FarHasher:
         best = min(tried, key=lambda each: each.seconds)
         self._write(b"%d\n" % best.tool)
         await self._until(self._nonce + b" ready\n")
-        [known] = await self.digests([self._probe])
-        if known != hashlib.sha256(b"").digest():
-            raise NoHasherError("its answers cannot be read")
+        if await self.digests([probe]) != [digest]:
+            raise NoHasherError("the folder is not where SFTP shows it, or the tool's answers cannot be read")
         self.tool = TOOLS[best.tool]
 
     async def _until(self, mark: bytes) -> bytes:
@@ -169,7 +180,7 @@ class FarHasher:
         status = await self._process.wait()
         await asyncio.gather(self._words, return_exceptions=True)
         said = self._said.decode(errors="replace")
-        if self.tool or status == OWN_FAILURE:
+        if self.tool or (status == OWN_FAILURE and not refuses_commands(said)):
             raise from_ssh(self._access, status, said)
         raise NoHasherError(last_words(said) or f"the command ended with status {status}")
 

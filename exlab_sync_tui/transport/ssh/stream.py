@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 from collections import deque
 from contextlib import suppress
@@ -46,7 +47,7 @@ _PIPE = 1 << 20
 _READ = 256 << 10
 _SAID = 16 << 10
 _PATIENCE = 20
-_PAGE = 4_000
+_PAGE = 1_000
 _KINDS = {b"f": EntryKind.FILE, b"d": EntryKind.FOLDER, b"l": EntryKind.LINK, b"s": EntryKind.SPECIAL}
 
 
@@ -98,7 +99,7 @@ class Stream:
 
     @classmethod
     async def open(cls, access: SshAccess, limiter: Limiter) -> Stream:
-        """Start one. Raises ``NoAgentError`` if the account runs no Python, ``TransportError`` if it is not reached."""
+        """Start one. Raises ``NoAgentError`` if the account runs no Python, or ``ssh`` does not get there."""
         reading, writing = os.pipe()
         try:
             platform.widen_pipe(writing, _PIPE)
@@ -132,12 +133,16 @@ class Stream:
         """Whether it can still be used."""
         return self._error is None
 
-    async def where(self, path: bytes, probe: bytes) -> bytes | None:
-        """The agent's own path of the folder that SFTP calls *path*, told by the *probe* file in it; or nothing."""
+    async def where(self, path: bytes, name: bytes, content: bytes) -> bytes:
+        """The agent's own path of the folder that SFTP calls *path*: the one with such a file in it.
+
+        Raises ``NoAgentError`` if there is none.
+        """
+        digest = hashlib.sha256(content).digest()
         try:
-            answers = await self._ask(None, [(agent.WHERE, path + b"\0" + probe, 0, 0, 0)], Pulse())
+            answers = await self._ask(None, [(agent.WHERE, b"\0".join((path, name, digest)), 0, 0, 0)], Pulse())
         except OSError:
-            return None
+            raise NoAgentError("the folder is not where SFTP shows it") from None
         return answers[0].more
 
     async def put(self, folder: bytes, near: str, parts: Sequence[Part], pulse: Pulse) -> Sent:
@@ -271,7 +276,9 @@ class Stream:
 
     def _take(self, kind: bytes, answer: Answer) -> None:
         pending = self._pending[0]
-        if kind == agent.PROGRESS:
+        if kind == agent.GOT:
+            pending.pulse.sent_bytes += answer.number
+        elif kind == agent.CHECKED:
             pending.pulse.checked_bytes += answer.number
         elif kind == agent.FAILED:
             pending.failed = pending.failed or answer.error or errno.EIO
@@ -295,9 +302,7 @@ class Stream:
                 pending.done.exception()  # whoever waits gets it; nobody has to
         self._pending.clear()
 
-    def _no_hello(self, said: str) -> Exception:
-        if self._process.returncode == OWN_FAILURE:
-            return from_ssh(self._access, self._process.returncode, said)
+    def _no_hello(self, said: str) -> NoAgentError:
         return NoAgentError(last_words(said) or f"python3 ended with status {self._process.returncode}")
 
     def _lost(self, said: str) -> TransportError:

@@ -32,6 +32,9 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _NO_AGREEMENT = re.compile(r"no matching (cipher|mac|key exchange)|unsupported option|bad configuration", re.IGNORECASE)
+_NO_COMMANDS = re.compile(
+    r"(exec|shell) request failed on channel|open failed: administratively prohibited", re.IGNORECASE
+)
 _FULL = re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)
 _READ_ONLY = re.compile(r"read-only file system", re.IGNORECASE)
 
@@ -107,6 +110,11 @@ def from_ssh(access: SshAccess, status: int | None, said: str) -> TransportError
             f"{access.title} is read-only ({why}); make it writable there. It goes on by itself.", _Kind.READ_ONLY
         )
     return TransportError(f"{access.title} ended the work unexpectedly ({why}); it is tried again.", _Kind.UNKNOWN)
+
+
+def refuses_commands(said: str) -> bool:
+    """Whether ``ssh`` got in, and the account runs no commands."""
+    return _NO_COMMANDS.search(said) is not None
 
 
 def last_words(said: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.contract.labs import fake, mount, rclone, rsync
+from tests.contract.labs import fake, mount, rclone, rsync, sftp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +28,12 @@ LABS: Mapping[str, LabOpener] = {
     "rclone-webdav": rclone.open_webdav,
     "rsync-shell": rsync.open_shell,
     "rsync-restricted": rsync.open_restricted,
+    "sftp": sftp.open_agent,
+    "sftp-tool": sftp.open_tool,
+    "sftp-chroot": sftp.open_chroot,
+    "sftp-asyncssh": sftp.open_asyncssh,
 }
 """By the name that the suite's parameters show."""
 
-LONG = frozenset({"rclone-sftp", "rclone-webdav", "rsync-restricted"})
+LONG = frozenset({"rclone-sftp", "rclone-webdav", "rsync-restricted", "sftp-tool", "sftp-asyncssh"})
 """Those that need a minute of their own: with ``-m full`` only."""

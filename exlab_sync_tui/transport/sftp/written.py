@@ -1,0 +1,391 @@
+"""How is a run sent where no command may be run, or the NAS has no Python? By pipelined SFTP writes, proved afterwards.
+
+Small files are read and hashed a batch at a time in a thread and written with many requests on their way; of a large
+file a few pieces are always on their way. Digests come from a tool of the NAS where one may run (``ssh.hashing``), else
+what was written is read again over the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import asyncssh
+
+from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.transport.copier.source import Source
+from exlab_sync_tui.transport.copier.wire import Side, Trouble
+from exlab_sync_tui.transport.sentences import from_child
+from exlab_sync_tui.transport.sftp.files import as_bytes, flush
+from exlab_sync_tui.transport.sftp.streamed import Standing, batches, ended
+from exlab_sync_tui.tree.folder import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+
+    from exlab_sync_tui.errors import TransportError
+    from exlab_sync_tui.model.entry import FileRecord
+    from exlab_sync_tui.transport.base import Pulse, PushPlan
+    from exlab_sync_tui.transport.copier.wire import FilePart
+    from exlab_sync_tui.transport.limiter import Limiter
+    from exlab_sync_tui.transport.sftp.files import FarFiles
+    from exlab_sync_tui.transport.sftp.session import Session
+    from exlab_sync_tui.transport.ssh.hashing import FarHasher
+
+_Result = TypeVar("_Result")
+LARGE = 8 << 20
+BATCH_FILES = 128
+_FILES_AT_ONCE = 32
+_PIECE = 2 << 20
+_PIECES_AT_ONCE = 4
+_NEW = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
+_MODE = 0o666
+
+
+class Refused(Exception):  # noqa: N818  # becomes a TransportError where the session is at hand
+    """The server refused something at a path."""
+
+    def __init__(self, error: asyncssh.Error | OSError, path: str) -> None:
+        super().__init__(error, path)
+        self.error = error
+        self.path = path
+
+
+class WrittenWay:
+    """Sends and checks over the SFTP channel of *session*; *hasher* computes digests there, if there is one."""
+
+    def __init__(self, session: Session, files: FarFiles, limiter: Limiter, hasher: FarHasher | None) -> None:
+        self._session = session
+        self._files = files
+        self._limiter = limiter
+        self._hasher = hasher
+        self._room = asyncio.Semaphore(_FILES_AT_ONCE)
+        self._made: set[str] = set()
+
+    @property
+    def rung(self) -> EvidenceLevel:
+        """What its digests stand on."""
+        return EvidenceLevel.REMOTE_HASH if self._hasher else EvidenceLevel.READ_BACK
+
+    async def push(self, plan: PushPlan) -> AsyncGenerator[list[FileRecord], None]:
+        """Send the plan; the digests of a batch are taken while the next one is on its way."""
+        standing = Standing(self._files.pages(plan.folder))
+        checking: deque[asyncio.Task[list[FileRecord]]] = deque()
+        try:
+            async for batch in ended(batches(plan.pages, files=BATCH_FILES)):
+                trouble = None
+                if batch:
+                    sent, trouble = await self._send(plan, batch, await standing.of(batch))
+                    checking.append(asyncio.create_task(self._checked(plan.folder, sent, plan.pulse)))
+                while len(checking) > (1 if batch and not trouble else 0):
+                    done = await checking.popleft()
+                    plan.pulse.files_done += len(done)
+                    if done:
+                        yield done
+                if trouble:
+                    raise trouble
+        finally:
+            await standing.close()
+            for task in checking:
+                task.cancel()
+            await asyncio.gather(*checking, return_exceptions=True)
+
+    async def digests(
+        self, folder: str, records: Sequence[FileRecord], pulse: Pulse
+    ) -> AsyncGenerator[list[FileRecord], None]:
+        """Fresh digests of what lies in *folder* now."""
+        for start in range(0, len(records), BATCH_FILES):
+            checked = await self._checked(folder, records[start : start + BATCH_FILES], pulse)
+            pulse.files_done += len(checked)
+            pulse.current = checked[-1].rel
+            yield checked
+
+    async def _send(
+        self, plan: PushPlan, batch: list[FileRecord], there: dict[str, int]
+    ) -> tuple[list[FileRecord], TransportError | None]:
+        """Send what is missing of a batch: the records of what is whole there, and what kept it from the rest."""
+        try:
+            await self._make_folders(plan.folder, batch)
+            if len(batch) == 1 and batch[0].size >= LARGE:
+                return [await self._send_large(plan, batch[0], there.get(batch[0].rel, 0))], None
+            return await self._send_small(plan, batch, there)
+        except Trouble as trouble:
+            return [], self._near(plan, trouble)
+        except Refused as refused:
+            return [], await self._session.explained(refused.error, refused.path, naming=True)
+        except (asyncssh.Error, OSError) as error:
+            return [], await self._session.explained(error, plan.folder)
+
+    def _near(self, plan: PushPlan, trouble: Trouble) -> TransportError:
+        title = self._session.access.title
+        return from_child(trouble.told, title=title, far=plan.folder, near=os.fspath(plan.source), free=None)
+
+    async def _make_folders(self, folder: str, batch: Iterable[FileRecord]) -> None:
+        wanted = dict.fromkeys(record.rel.rpartition("/")[0] for record in batch)
+        missing = [rel for rel in wanted if rel and f"{folder}/{rel}" not in self._made]
+        await self._files.make_folders(folder, missing)
+        self._made.update(f"{folder}/{rel}" for rel in missing)
+
+    async def _send_small(
+        self, plan: PushPlan, batch: list[FileRecord], there: dict[str, int]
+    ) -> tuple[list[FileRecord], TransportError | None]:
+        contents, trouble = await asyncio.to_thread(_read, os.fspath(plan.source), batch)
+        whole = [record for record in batch[: len(contents)] if there.get(record.rel) == record.size]
+        far = {record.rel: record.far_sha256 for record in await self._checked(plan.folder, whole, plan.pulse)}
+        sent, work = [], []
+        for record, (content, digest) in zip(batch, contents, strict=False):
+            sent.append(replace(record, sha256=digest))
+            if record.rel in far and far[record.rel] == digest:
+                plan.pulse.skipped_bytes += record.size
+                work.append(self._touch(plan, record))
+            else:
+                work.append(self._write_small(plan, record, content))
+        await _all(work)
+        return sent, self._near(plan, trouble) if trouble else None
+
+    async def _touch(self, plan: PushPlan, record: FileRecord) -> None:
+        async with self._room:
+            await self._set_time(self._session.path(f"{plan.folder}/{record.rel}"), record)
+
+    async def _set_time(self, path: bytes, record: FileRecord) -> None:
+        try:
+            await self._session.sftp.utime(path, ns=(record.mtime_ns, record.mtime_ns))
+        except asyncssh.SFTPError:
+            return  # a server that keeps no times keeps the bytes all the same
+
+    async def _write_small(self, plan: PushPlan, record: FileRecord, content: bytes) -> None:
+        path = f"{plan.folder}/{record.rel}"
+        async with self._room:
+            try:
+                file = await self._created(path)
+                at = 0
+                try:
+                    while at < len(content):
+                        count = await self._limiter.acquire(len(content) - at)
+                        await file.write(content[at : at + count], at)
+                        at += count
+                        plan.pulse.sent_bytes += count
+                    await flush(file)
+                finally:
+                    await file.close()
+                await self._set_time(self._session.path(path), record)
+            except (asyncssh.Error, OSError) as error:
+                raise Refused(error, path) from error
+            plan.pulse.current = record.rel
+
+    async def _created(self, path: str) -> asyncssh.SFTPClientFile:
+        """A new file; what lies in its place, in our own incoming folder, is taken away."""
+        far = self._session.path(path)
+        try:
+            return await self._session.sftp.open(far, _NEW, encoding=None)
+        except asyncssh.SFTPError:
+            entry = await self._files.find(path)
+            if entry is None:
+                raise
+            if entry.kind == "folder":
+                await self._session.sftp.rmdir(far)
+            else:
+                await self._session.sftp.remove(far)
+            return await self._session.sftp.open(far, _NEW, encoding=None)
+
+    async def _send_large(self, plan: PushPlan, record: FileRecord, there: int) -> FileRecord:
+        source = await asyncio.to_thread(_Local, os.fspath(plan.source), record)
+        try:
+            return await self._stream(plan, record, source, there)
+        finally:
+            await asyncio.to_thread(source.close)
+
+    async def _stream(self, plan: PushPlan, record: FileRecord, source: _Local, there: int) -> FileRecord:
+        path = f"{plan.folder}/{record.rel}"
+        plan.pulse.current = record.rel
+        offset = await self._confirmed(path, source, there, plan.pulse)
+        try:
+            if offset:
+                file = await self._session.sftp.open(self._session.path(path), asyncssh.FXF_WRITE, encoding=None)
+            else:
+                file = await self._created(path)
+            try:
+                await self._write_on(plan, record, source, file, offset)
+                await flush(file)
+            finally:
+                await file.close()
+            await asyncio.to_thread(source.check_unchanged)
+            await self._set_time(self._session.path(path), record)
+        except (asyncssh.Error, OSError) as error:
+            raise Refused(error, path) from error
+        return replace(record, sha256=source.digest())
+
+    async def _confirmed(self, path: str, source: _Local, there: int, pulse: Pulse) -> int:
+        """How many of the bytes that are there equal the source's beginning; the source stands behind them."""
+        if not there:
+            return 0
+        try:
+            far = await self._read_back(path, there, pulse)
+        except (asyncssh.Error, OSError) as error:
+            raise Refused(error, path) from error
+        if await asyncio.to_thread(source.hash_beginning, there) == far:
+            pulse.skipped_bytes += there
+            return there
+        await asyncio.to_thread(source.rewind)
+        return 0
+
+    async def _write_on(
+        self, plan: PushPlan, record: FileRecord, source: _Local, file: asyncssh.SFTPClientFile, offset: int
+    ) -> None:
+        """Write from *offset* on. Pieces go out in their order, so that what is there is a beginning at any time."""
+        under_way: deque[asyncio.Task[int]] = deque()
+
+        async def landed() -> None:
+            plan.pulse.sent_bytes += await under_way.popleft()
+
+        try:
+            while offset < record.size:
+                wanted = await self._limiter.acquire(min(record.size - offset, _PIECE))
+                piece = await asyncio.to_thread(source.next_piece, wanted)
+                under_way.append(asyncio.create_task(file.write(piece, offset)))
+                offset += len(piece)
+                if len(under_way) == _PIECES_AT_ONCE:
+                    await landed()
+            while under_way:
+                await landed()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _checked(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> list[FileRecord]:
+        """The records with fresh far digests."""
+        if self._hasher is not None:
+            names = [os.fsencode(f"{folder}/{record.rel}") for record in records]
+            digests = await self._hasher.digests(names)
+            pulse.checked_bytes += sum(record.size for record in records)
+        else:
+            digests = await _all([self._digest(f"{folder}/{record.rel}", pulse) for record in records])
+        return [
+            replace(record, far_sha256=far, rung=self.rung if far else None)
+            for record, far in zip(records, digests, strict=True)
+        ]
+
+    async def _digest(self, path: str, pulse: Pulse) -> bytes | None:
+        async with self._room:
+            try:
+                return await self._read_back(path, None, pulse)
+            except asyncssh.SFTPError as error:
+                entry = await self._files.find(path)
+                if entry is None or entry.kind != "file":
+                    return None
+                raise await self._session.explained(error, path) from error
+
+    async def _read_back(self, path: str, limit: int | None, pulse: Pulse) -> bytes | None:
+        """SHA-256 of all that the file holds, or of its first *limit* bytes, read over the connection."""
+        entry = await self._files.find(path)
+        if entry is None or entry.kind != "file":
+            return None
+        sha, at, until = hashlib.sha256(), 0, entry.size if limit is None else limit
+        file = await self._session.sftp.open(self._session.path(path), asyncssh.FXF_READ, encoding=None)
+        try:
+            while at < until:
+                wanted = await self._limiter.acquire(min(until - at, _PIECE))
+                piece = await file.read(wanted, at)
+                if not piece:
+                    break
+                data = as_bytes(piece)
+                if len(data) > _HASHED_HERE:
+                    await asyncio.to_thread(sha.update, data)
+                else:
+                    sha.update(data)
+                at += len(piece)
+                pulse.checked_bytes += len(piece)
+        finally:
+            await file.close()
+        return sha.digest()
+
+
+_HASHED_HERE = 256 << 10
+"""Bytes that are hashed on the event loop: it takes less than handing them to a thread."""
+
+
+class _Local:
+    """One large file of the run while it is read, in whatever thread; each read is hashed."""
+
+    def __init__(self, near: str, record: FileRecord) -> None:
+        folder, _, name = record.rel.rpartition("/")
+        self._sha = hashlib.sha256()
+        self._view = memoryview(bytearray(_PIECE))
+        try:
+            with Folder.root(near) as top:
+                self._folder = top.below(folder)
+        except OSError as error:
+            raise Trouble(Side.NEAR, record.rel, error.errno or 0) from None
+        try:
+            self._source = Source(self._folder, name, _as_part(record))
+        except BaseException:
+            self._folder.close()
+            raise
+
+    def next_piece(self, wanted: int) -> bytes:
+        count = self._source.read_into(self._view[:wanted])
+        piece = bytes(self._view[:count])
+        self._sha.update(piece)
+        return piece
+
+    def hash_beginning(self, length: int) -> bytes:
+        self._sha = self._source.hash_beginning(length, self._view)
+        return self._sha.digest()
+
+    def rewind(self) -> None:
+        self._source.rewind()
+        self._sha = hashlib.sha256()
+
+    def check_unchanged(self) -> None:
+        self._source.check_unchanged()
+
+    def digest(self) -> bytes:
+        return self._sha.digest()
+
+    def close(self) -> None:
+        self._source.close()
+        self._folder.close()
+
+
+def _as_part(record: FileRecord) -> FilePart:
+    return record.rel, record.size, record.mtime_ns, record.inode
+
+
+def _read(near: str, batch: Sequence[FileRecord]) -> tuple[list[tuple[bytes, bytes]], Trouble | None]:
+    """The content of small files and its digest, in order, until one cannot be read."""
+    contents: list[tuple[bytes, bytes]] = []
+    try:
+        for record in batch:
+            content = _content(near, record)
+            contents.append((content, hashlib.sha256(content).digest()))
+    except Trouble as trouble:
+        return contents, trouble
+    return contents, None
+
+
+def _content(near: str, record: FileRecord) -> bytes:
+    folder, _, name = record.rel.rpartition("/")
+    try:
+        with Folder.root(near) as top:
+            below = top.below(folder)
+    except OSError as error:
+        raise Trouble(Side.NEAR, record.rel, error.errno or 0) from None
+    with below, Source(below, name, _as_part(record)) as source:
+        content = bytearray(record.size)
+        view, at = memoryview(content), 0
+        while at < record.size:
+            at += source.read_into(view[at:])
+        source.check_unchanged()
+        return bytes(content)
+
+
+async def _all(work: Iterable[Coroutine[None, None, _Result]]) -> list[_Result]:
+    """The results of everything, once all have ended; the first error is raised then."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]

@@ -1,0 +1,253 @@
+"""Does a transfer over SSH survive what really happens to connections, and does it go on in the middle of a file?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exlab_sync_tui.errors import TransportError, TransportErrorKind
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.transport.base import MARKER_NAME
+from exlab_sync_tui.transport.limiter import Limiter
+from exlab_sync_tui.transport.sftp.transport import SftpOptions, SftpTransport
+from tests.contract.labs.sftp import over_sftp, without_python
+from tests.contract.transport_lab import FINAL, INCOMING, OWNER, RUN, FarOnDisk, Lab, identity
+from tests.proxy import Proxy
+from tests.sshd import Sshd, SshdOptions, make_key, needs_sshd
+from tests.watchdog import LoopWatch, PeakMemory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytestmark = needs_sshd
+MIB = 1 << 20
+WAYS = {"agent": EvidenceLevel.REMOTE_HASH, "tool": EvidenceLevel.REMOTE_HASH, "files": EvidenceLevel.READ_BACK}
+
+
+@pytest.fixture(params=list(WAYS))
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(tmp_path: Path, way: str) -> Iterator[Sshd]:
+    options = {
+        "agent": lambda: SshdOptions(),
+        "tool": lambda: SshdOptions(lines=(without_python(tmp_path / "bin"),)),
+        "files": lambda: SshdOptions(sftp_only=True),
+    }[way]()
+    with Sshd(tmp_path / "sshd", options) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: Sshd) -> Iterator[Proxy]:
+    with Proxy(server.port) as proxy:
+        server.also_known_at(proxy.port)
+        yield proxy
+
+
+@asynccontextmanager
+async def lab_at(tmp_path: Path, server: Sshd, port: int = 0) -> AsyncIterator[Lab]:
+    source, far_root = tmp_path / "Run_1", tmp_path / "nas"
+    source.mkdir(exist_ok=True)
+    far_root.mkdir(exist_ok=True)
+    lab = Lab(source, over_sftp(server.access(far_root, port=port)), FarOnDisk(far_root))
+    await lab.transport.adopt(identity())
+    try:
+        yield lab
+    finally:
+        await lab.transport.close()
+
+
+@pytest.fixture
+async def lab(tmp_path: Path, server: Sshd, proxy: Proxy) -> AsyncIterator[Lab]:
+    """One large file of which each MiB is different, between small ones."""
+    async with lab_at(tmp_path, server, proxy.port) as lab:
+        await lab.open()
+        pattern = os.urandom(MIB - 8)
+        lab.put("large.raw", b"".join(number.to_bytes(8, "big") + pattern for number in range(32)))
+        for number in range(60):
+            lab.put(f"d/f{number:02}", os.urandom(5_000))
+        yield lab
+
+
+def is_whole(lab: Lab) -> bool:
+    return all(
+        lab.far.read(f"{RUN}/{record.rel}") == (lab.source / record.rel).read_bytes() for record in lab.records()
+    )
+
+
+async def test_a_connection_that_is_reset_is_resumed_in_the_middle_of_the_file(
+    lab: Lab, proxy: Proxy, way: str
+) -> None:
+    proxy.cut_at = proxy.passed + 16 * MIB
+    _, error = await lab.send_until_trouble(lab.records())
+    assert error.error_kind is TransportErrorKind.NETWORK
+    assert lab.transport.title in str(error)
+    await lab.open()
+    sent = await lab.send()
+    total = sum(record.size for record in sent.values())
+    assert all(record.proven and record.rung is WAYS[way] for record in sent.values())
+    assert lab.pulse.skipped_bytes > 4 * MIB
+    assert lab.pulse.sent_bytes + lab.pulse.skipped_bytes == total
+    assert is_whole(lab)
+
+
+async def test_a_bit_that_flips_on_the_wire_is_noticed_and_nothing_wrong_stays(lab: Lab, proxy: Proxy) -> None:
+    proxy.corrupt_at = proxy.passed + 10 * MIB
+    _, error = await lab.send_until_trouble(lab.records())
+    assert error.error_kind is TransportErrorKind.NETWORK
+    await lab.open()
+    assert all(record.proven for record in (await lab.send()).values())
+    assert is_whole(lab)
+
+
+async def test_a_line_that_stalls_is_let_go_of_and_resumed(lab: Lab, proxy: Proxy) -> None:
+    proxy.stall_at = proxy.passed + 16 * MIB
+    pages = lab.transport.push(lab.plan(lab.records()))
+
+    async def send() -> None:
+        async for _ in pages:
+            pass
+
+    sending = asyncio.create_task(send())
+    while not proxy.stalled:
+        await asyncio.sleep(0.01)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    await pages.aclose()
+    proxy.cut()
+    proxy.go_on()
+    await lab.open()
+    assert all(record.proven for record in (await lab.send()).values())
+    assert lab.pulse.skipped_bytes > 4 * MIB
+    assert is_whole(lab)
+
+
+async def test_a_far_beginning_that_differs_is_not_continued(lab: Lab) -> None:
+    lab.far.write(f"{RUN}/large.raw", b"x" * MIB + (lab.source / "large.raw").read_bytes()[MIB : 9 * MIB])
+    assert all(record.proven for record in (await lab.send()).values())
+    assert lab.pulse.skipped_bytes == 0
+    assert is_whole(lab)
+
+
+async def test_a_link_in_the_place_of_a_file_is_not_written_through(lab: Lab, tmp_path: Path) -> None:
+    (outside := tmp_path / "outside").write_bytes(b"theirs")
+    far = tmp_path / "nas" / RUN
+    (far / "large.raw").symlink_to(outside)
+    assert all(record.proven for record in (await lab.send()).values())
+    assert outside.read_bytes() == b"theirs"
+    assert not (far / "large.raw").is_symlink()
+
+
+async def test_a_link_in_the_place_of_a_folder_is_refused(lab: Lab, tmp_path: Path) -> None:
+    (outside := tmp_path / "outside").mkdir()
+    (tmp_path / "nas" / RUN / "d").symlink_to(outside)
+    _, error = await lab.send_until_trouble(lab.records())
+    assert error.error_kind is TransportErrorKind.CONFLICT
+    assert not list(outside.iterdir())
+
+
+async def test_a_root_without_a_marker_or_with_another_one_gets_nothing_written(lab: Lab, tmp_path: Path) -> None:
+    marker = tmp_path / "nas" / MARKER_NAME
+    marker.rename(tmp_path / "marker")
+    for attempt in (lab.transport.open_incoming(f"{INCOMING[:-1]}9", OWNER), lab.transport.find(FINAL), lab.send()):
+        with pytest.raises(TransportError) as raised:
+            await attempt
+        assert raised.value.error_kind is TransportErrorKind.WRONG_DESTINATION
+    marker.write_text('{"id": "another", "created_at": "2025-01-01T00:00:00Z"}')
+    with pytest.raises(TransportError, match="another destination") as raised:
+        await lab.transport.write_text(RUN, "receipt.json", b"{}")
+    assert raised.value.error_kind is TransportErrorKind.WRONG_DESTINATION
+    assert not (tmp_path / "nas" / f"{INCOMING[:-1]}9").exists()
+
+
+async def test_the_loop_is_never_held_and_memory_stays_flat(lab: Lab) -> None:
+    with PeakMemory() as memory:
+        async with LoopWatch() as watch:
+            await lab.send()
+    assert watch.longest < 0.25, watch.stack  # the promise is 0.05; a machine that is busy with other tests doubles it
+    assert memory.peak < 300 * MIB
+
+
+async def test_a_limit_holds_for_what_is_sent(tmp_path: Path, server: Sshd) -> None:
+    rate = 2_048
+    async with lab_at(tmp_path, server) as lab:
+        limited = SftpTransport(SftpOptions(server.access(tmp_path / "nas")), Limiter(lambda: rate, SystemClock()))
+        await limited.open_incoming(INCOMING, OWNER)
+        lab = Lab(lab.source, limited, lab.far)
+        lab.put("a.raw", os.urandom(3 * MIB))
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        assert all(record.proven for record in (await lab.send()).values())
+        assert loop.time() - begun > 3 * 1_024 / rate - 0.5
+        await limited.close()
+
+
+@pytest.mark.parametrize("way", ["agent"])
+async def test_a_key_of_somebody_else_is_refused_without_a_question(tmp_path: Path, server: Sshd) -> None:
+    make_key(tmp_path / "other")
+    access = replace(server.access(tmp_path), key=tmp_path / "other")
+    with pytest.raises(TransportError, match="refuses the key") as raised:
+        await over_sftp(access).probe()
+    assert raised.value.error_kind is TransportErrorKind.AUTH
+
+
+@pytest.mark.parametrize("way", ["agent"])
+async def test_a_host_is_known_by_a_hashed_entry_and_by_its_authority(tmp_path: Path, server: Sshd) -> None:
+    (tmp_path / "nas").mkdir()
+    kind, key, *_ = server.host_key.with_suffix(".pub").read_text().split()
+    for entry in (f"[{server.host}]:{server.port} {kind} {key}\n", f"@revoked * {kind} {key}\n"):
+        server.known_hosts.write_text(entry)
+        transport = over_sftp(server.access(tmp_path / "nas"))
+        if entry.startswith("@revoked"):
+            with pytest.raises(TransportError) as raised:
+                await transport.probe()
+            assert raised.value.error_kind is TransportErrorKind.AUTH
+            continue
+        os.system(f"ssh-keygen -q -H -f {server.known_hosts} 2>/dev/null")  # noqa: S605  # a path of ours
+        assert server.host not in server.known_hosts.read_text()
+        assert (await transport.probe()).identity is None
+        await transport.close()
+
+
+@pytest.mark.parametrize("way", ["agent"])
+async def test_a_host_name_is_looked_up_in_the_users_own_configuration(tmp_path: Path, server: Sshd) -> None:
+    (tmp_path / "nas").mkdir()
+    config = tmp_path / "config"
+    config.write_text(f"Host nas\n  HostName {server.host}\n  Port {server.port}\n  HostKeyAlias the-nas\n")
+    kind, key, *_ = server.host_key.with_suffix(".pub").read_text().split()
+    server.known_hosts.write_text(f"the-nas {kind} {key}\n")
+    access = replace(server.access(tmp_path / "nas"), host="nas", port=22, config=config)
+    async with asyncio.timeout(60):
+        transport = over_sftp(access)
+        await transport.adopt(identity())
+        state = await transport.probe()
+        assert state.capabilities.rung is EvidenceLevel.REMOTE_HASH
+        assert "stream" in state.capabilities.manner
+        await transport.close()
+
+
+@pytest.mark.parametrize("way", ["agent"])
+async def test_a_port_where_nobody_listens_is_a_nas_that_does_not_answer(tmp_path: Path, server: Sshd) -> None:
+    server.stop()
+    with pytest.raises(TransportError, match="does not answer") as raised:
+        await over_sftp(server.access(tmp_path)).probe()
+    assert raised.value.error_kind is TransportErrorKind.NETWORK
+
+
+@pytest.mark.parametrize("way", ["agent"])
+async def test_a_root_that_is_not_there_is_a_nas_that_does_not_answer(tmp_path: Path, server: Sshd) -> None:
+    transport = over_sftp(server.access(tmp_path / "nowhere"))
+    with pytest.raises(TransportError, match="the folder is not there") as raised:
+        await transport.probe()
+    assert raised.value.error_kind is TransportErrorKind.NETWORK
+    await transport.close()
