@@ -23,8 +23,8 @@ class Proxy:
     """Passes connections on to *target*, in a thread of its own; a context manager.
 
     ``delay`` seconds pass in each direction, with any amount on its way. ``passed`` counts the bytes towards the
-    target. ``cut_at``, ``stall_at`` and ``corrupt_at`` are such counts: there all connections are reset, nothing comes
-    through any more until ``go_on``, or one bit is flipped; each happens once.
+    target. ``cut_at``, ``stall_at`` and ``corrupt_at`` are such counts, each good for once: there all connections are
+    reset; or nothing comes through any more until ``go_on``, and ``has_stalled`` is set; or one bit is flipped.
     """
 
     def __init__(self, target: int, *, delay: float = 0.0) -> None:
@@ -36,6 +36,7 @@ class Proxy:
         self.corrupt_at: int | None = None
         self.stall_at: int | None = None
         self.port = 0
+        self.has_stalled = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._flows: set[asyncio.Task[None]] = set()
         self._sockets: set[socket.socket] = set()
@@ -44,11 +45,6 @@ class Proxy:
     def stall(self) -> None:
         """Nothing comes through any more, and nothing is closed."""
         self._loop.call_soon_threadsafe(self._open.clear)
-
-    @property
-    def stalled(self) -> bool:
-        """Whether nothing comes through."""
-        return not self._open.is_set()
 
     def go_on(self) -> None:
         """What was held comes through, and what follows."""
@@ -156,6 +152,7 @@ class Proxy:
         if self.stall_at is not None and self.passed > self.stall_at:
             self.stall_at = None
             self._open.clear()
+            self.has_stalled.set()
         return data
 
     def _cut(self) -> None:

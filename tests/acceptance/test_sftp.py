@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.bench_lab import Lab, adopt, instrument, write_run
 from tests.acceptance.test_kill import survive
+from tests.acceptance.test_weight import is_light
 from tests.checker import check_sides
 from tests.checker_store import check_store
 from tests.proxy import Proxy
@@ -31,7 +32,7 @@ _MIB = 1 << 20
 def sftp_lab(root: Path, server: Sshd, *, port: int = 0, remote_path: str = "", **sync: object) -> Lab:
     """A lab whose NAS is reached over *server*, perhaps through a proxy."""
     lab = Lab(root)
-    lab.local.mkdir()
+    lab.local.mkdir(exist_ok=True)
     lab.nas.mkdir(exist_ok=True)
     adopt(lab.nas)
     transport = {
@@ -189,6 +190,22 @@ def test_a_connection_that_is_cut_costs_no_attempt_and_the_run_says_that_it_goes
     [partial] = lab.nas.glob("PLAIN_01/.exlab-incoming/*/run/stack.raw")
     assert partial.stat().st_size > 20 * _MIB
     assert not check_sides({lab.place(run): run}, lab.nas)
+
+
+@pytest.mark.slow
+async def test_a_medium_run_is_light(tmp_path: Path, server: Sshd) -> None:
+    await is_light(tmp_path, small=2_000, large_mib=128, prepare=lambda root: sftp_lab(root, server))
+
+
+@pytest.mark.full
+async def test_a_large_run_is_light(tmp_path: Path, server: Sshd) -> None:
+    await is_light(tmp_path, small=20_000, large_mib=2_048, prepare=lambda root: sftp_lab(root, server))
+
+
+@pytest.mark.full
+async def test_a_run_that_is_written_and_read_back_over_sftp_alone_is_light(tmp_path: Path) -> None:
+    with Sshd(tmp_path / "sshd", SshdOptions(sftp_only=True)) as server:
+        await is_light(tmp_path, small=2_000, large_mib=256, prepare=lambda root: sftp_lab(root, server))
 
 
 @pytest.mark.slow

@@ -7,12 +7,16 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.acceptance.bench_lab import Lab, write_run
 from tests.checker import check_sides
 from tests.watchdog import LoopWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HOME = Path(__file__).parents[2]
 _MOST_BYTES = 200 << 20
@@ -34,14 +38,16 @@ async def weighed(lab: Lab) -> tuple[dict[str, object], float]:
     return answer, idle.longest
 
 
-async def is_light(tmp_path: Path, *, small: int, large_mib: int) -> None:
+async def is_light(
+    tmp_path: Path, *, small: int, large_mib: int, prepare: Callable[[Path], Lab] = lambda root: Lab(root).prepare()
+) -> None:
     """Memory must always be within bounds. A busy machine makes every loop late, so the best attempt counts."""
     run = write_run(tmp_path / "data" / "Run_A", small=small, large_mib=large_mib)
     stalls: list[tuple[float, str]] = []
     for _ in range(_ATTEMPTS):
         for rest in ("nas", "state"):
             shutil.rmtree(tmp_path / rest, ignore_errors=True)
-        lab = Lab(tmp_path).prepare()
+        lab = prepare(tmp_path)
         told, idle = await weighed(lab)
         assert told["states"] == ["verified"]
         assert int(str(told["peak"])) < _MOST_BYTES

@@ -106,7 +106,7 @@ class Link:
         """The sentence; an ``OSError`` with a number of its own is the far side's."""
         if isinstance(error, OSError) and error.errno and not isinstance(error, TimeoutError) and self.alive:
             return await self._far(error, rel)
-        return await self.session.explained(error, rel)
+        return await self.session.explained(error, rel, naming=True)
 
     async def _far(self, error: OSError, rel: str) -> TransportError:
         space = None
@@ -139,7 +139,7 @@ class Link:
             self._hasher = await FarHasher.open(access, os.fsdecode(self.session.root), MARKER_NAME, marker)
         except (NoHasherError, TransportError) as error:
             self._why_not = safe_text(error)
-        return WrittenWay(self.session, self.files, self._limiter, self._hasher)
+        return WrittenWay(self.session, self.files, self._limiter, self._hasher, self.explained)
 
     async def _stream(self, marker: bytes) -> Stream:
         stream = await Stream.open(self.session.access, self._limiter)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
+from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.transport.base import MARKER_NAME, Capabilities, DestinationState
 from exlab_sync_tui.transport.sentences import away
 from exlab_sync_tui.transport.tools.marker import marker_text
@@ -174,11 +175,11 @@ class SftpTransport:
     async def _there(self, rel: str, work: Callable[[Link], Awaitable[_Result]]) -> _Result:
         """Do something on the destination once its marker has been recognised."""
 
-        async def run(link: Link) -> _Result:
-            await link.check(self._expected or self._seen)
+        link = await self._enter(recognise=True)
+        try:
             return await link.asked(rel, _awaited(work(link)))
-
-        return await self._with_link(run)
+        finally:
+            self._leave()
 
     async def _with_link(self, work: Callable[[Link], Awaitable[_Result]]) -> _Result:
         link = await self._enter()
@@ -190,9 +191,8 @@ class SftpTransport:
     async def _pages(
         self, work: Callable[[Link], Awaitable[AsyncGenerator[Sequence[_Result], None]]]
     ) -> AsyncGenerator[Sequence[_Result], None]:
-        link = await self._enter()
+        link = await self._enter(recognise=True)
         try:
-            await link.check(self._expected or self._seen)
             pages = await work(link)
             try:
                 async for page in pages:
@@ -202,23 +202,34 @@ class SftpTransport:
         finally:
             self._leave()
 
-    async def _enter(self) -> Link:
-        """The open connection, or a new one."""
+    async def _enter(self, *, recognise: bool = False) -> Link:
+        """The open connection, or a new one; with *recognise* only if the marker there is the right one."""
         self._users += 1
         if self._alarm is not None:
             self._alarm.cancel()
         try:
             async with self._connecting:
-                if self._link is not None and not self._link.alive:
+                if self._link is not None and not await self._still_good(self._link, recognise=recognise):
                     await self._drop()
                 if self._link is None:
                     module = await asyncio.to_thread(import_module, _LINK)
-                    self._link = await module.Link.open(self._options.access, self._limiter)
-                assert self._link is not None  # noqa: S101  # it has just been opened
+                    self._link = link = await module.Link.open(self._options.access, self._limiter)
+                    if recognise:
+                        await link.check(self._expected or self._seen)
                 return self._link
         except BaseException:
             self._users -= 1
             raise
+
+    async def _still_good(self, link: Link, *, recognise: bool) -> bool:
+        """Whether a connection that was left open can be used: it may have been lost since without a sign."""
+        try:
+            if recognise and link.alive:
+                await link.check(self._expected or self._seen)
+        except TransportError:
+            if link.alive:
+                raise
+        return link.alive
 
     def _leave(self) -> None:
         """Nobody uses it any more: it is ended after a while, so that an idle lab has no connection open."""

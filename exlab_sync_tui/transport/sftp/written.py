@@ -25,7 +25,7 @@ from exlab_sync_tui.transport.sftp.streamed import Standing, batches, ended
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from exlab_sync_tui.errors import TransportError
     from exlab_sync_tui.model.entry import FileRecord
@@ -58,11 +58,19 @@ class Refused(Exception):  # noqa: N818  # becomes a TransportError where the se
 class WrittenWay:
     """Sends and checks over the SFTP channel of *session*; *hasher* computes digests there, if there is one."""
 
-    def __init__(self, session: Session, files: FarFiles, limiter: Limiter, hasher: FarHasher | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        files: FarFiles,
+        limiter: Limiter,
+        hasher: FarHasher | None,
+        explain: Callable[[asyncssh.Error | OSError, str], Awaitable[TransportError]],
+    ) -> None:
         self._session = session
         self._files = files
         self._limiter = limiter
         self._hasher = hasher
+        self._explain = explain
         self._room = asyncio.Semaphore(_FILES_AT_ONCE)
         self._made: set[str] = set()
 
@@ -116,9 +124,9 @@ class WrittenWay:
         except Trouble as trouble:
             return [], self._near(plan, trouble)
         except Refused as refused:
-            return [], await self._session.explained(refused.error, refused.path, naming=True)
+            return [], await self._explain(refused.error, refused.path)
         except (asyncssh.Error, OSError) as error:
-            return [], await self._session.explained(error, plan.folder)
+            return [], await self._explain(error, plan.folder)
 
     def _near(self, plan: PushPlan, trouble: Trouble) -> TransportError:
         title = self._session.access.title
@@ -278,7 +286,7 @@ class WrittenWay:
                 entry = await self._files.find(path)
                 if entry is None or entry.kind != "file":
                     return None
-                raise await self._session.explained(error, path) from error
+                raise await self._explain(error, path) from error
 
     async def _read_back(self, path: str, limit: int | None, pulse: Pulse) -> bytes | None:
         """SHA-256 of all that the file holds, or of its first *limit* bytes, read over the connection."""
