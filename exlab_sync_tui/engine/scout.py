@@ -184,7 +184,9 @@ class Scout:
         changed = []
         for one in seen:
             try:
-                tree = walk(Path(one.run_path), litter=self._instrument.litter, cancelled=self._stopped.is_set)
+                tree = walk(
+                    Path(one.run_path), litter=self._instrument.litter, inodes=False, cancelled=self._stopped.is_set
+                )
                 if fingerprint(tree) != one.fingerprint:
                     changed.append(one.run_path)
             except OSError:

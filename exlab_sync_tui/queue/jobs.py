@@ -16,7 +16,6 @@ from exlab_sync_tui.queue.rows import (
     from_microseconds,
     microseconds,
     moment_text,
-    path_batches,
     path_bytes,
     plain,
     read_job,
@@ -95,13 +94,13 @@ class Jobs:
         return self._one(db, "run_path = ?", path_bytes(run_path))
 
     def by_runs(self, db: sqlite3.Connection, run_paths: Sequence[str]) -> dict[str, SyncJobRow]:
-        """The jobs of these runs, as far as they have one."""
-        found: dict[str, SyncJobRow] = {}
-        for keys in path_batches(run_paths):
-            marks = ", ".join("?" * len(keys))
-            rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE run_path IN ({marks})", keys)
-            found |= {job.run_path: job for job in self._skips.each(rows, read_job, "job")}
-        return found
+        """The jobs of these runs, as far as they have one.
+
+        One statement for each run: one for all would have another text for every number of runs, and SQLite keeps a
+        hundred statements with all that was bound to them.
+        """
+        found = (self.by_run(db, run_path) for run_path in run_paths)
+        return {job.run_path: job for job in found if job is not None}
 
     def _one(self, db: sqlite3.Connection, condition: str, value: object) -> SyncJobRow | None:
         rows = db.execute(f"SELECT {JOB_COLUMNS} FROM jobs WHERE {condition}", (value,))

@@ -12,7 +12,6 @@ from exlab_sync_tui.queue.rows import (
     history_values,
     hold_values,
     observation_values,
-    path_batches,
     path_bytes,
     plain,
     read_debt,
@@ -141,15 +140,8 @@ def observation(db: sqlite3.Connection, run_path: str) -> Observation | None:
 
 def observations(db: sqlite3.Connection, run_paths: Sequence[str]) -> dict[str, Observation]:
     """How these runs looked last time."""
-    found: dict[str, Observation] = {}
-    for keys in path_batches(run_paths):
-        rows = db.execute(
-            "SELECT run_path, fingerprint, since, seen, taken FROM observations"
-            f" WHERE run_path IN ({', '.join('?' * len(keys))})",
-            keys,
-        )
-        found |= {seen.run_path: seen for seen in map(read_observation, rows) if seen is not None}
-    return found
+    found = (observation(db, run_path) for run_path in run_paths)  # one text for any number, as in ``Jobs.by_runs``
+    return {seen.run_path: seen for seen in found if seen is not None}
 
 
 def observe(db: sqlite3.Connection, seen: Observation) -> None:

@@ -16,12 +16,11 @@ from exlab_sync_tui.text import parse_instant
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WIDEST = 1 << 63
-_NAMED_AT_ONCE = 500
 
 JOB_COLUMNS = (
     "seq, id, run_path, equipment_id, state, attempts, last_attempt_at, next_attempt_at, last_error, verify_passes, "
@@ -58,12 +57,6 @@ def from_microseconds(count: int) -> datetime:
 def path_bytes(path: str) -> bytes:
     """The very bytes of a path."""
     return os.fsencode(path)
-
-
-def path_batches(paths: Sequence[str]) -> Iterator[list[bytes]]:
-    """The bytes of paths, as many at a time as one statement may name (SQLite's variable limit was 999 once)."""
-    for start in range(0, len(paths), _NAMED_AT_ONCE):
-        yield [path_bytes(path) for path in paths[start : start + _NAMED_AT_ONCE]]
 
 
 def folded(text: str) -> bytes:

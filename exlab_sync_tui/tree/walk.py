@@ -41,6 +41,7 @@ def walk(
     *,
     litter: Sequence[str] = (),
     keep_cache: bool = False,
+    inodes: bool = True,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Entry]:
     """Yield everything below *root* (a path or an open folder), sorted by the bytes of ``rel``; links not followed.
@@ -48,14 +49,14 @@ def walk(
     A folder is ``empty`` if nothing but litter files lies in it.
 
     The run's own cache folder (top level only) is left out unless *keep_cache*. Files whose name matches a *litter*
-    pattern (any case) are marked. Inodes are 0 where they do not outlast a mount. A file that vanishes between listing
-    and looking is as good as never seen. Memory grows with the largest single folder, not with the tree. Raises
-    ``OSError`` with ``filename`` for a folder that is gone or cannot be read, and ``StoppedError`` once *cancelled*
-    says so: a walk that ends early must not look whole.
+    pattern (any case) are marked. Inodes are 0 where they do not outlast a mount, and without *inodes*, which spares
+    the question. A file that vanishes between listing and looking is as good as never seen. Memory grows with the
+    largest single folder, not with the tree. Raises ``OSError`` with ``filename`` for a folder that is gone or cannot
+    be read, and ``StoppedError`` once *cancelled* says so: a walk that ends early must not look whole.
     """
     is_litter = litter_test(litter)
     top = root.duplicate() if isinstance(root, Folder) else Folder.root(root)
-    has_inodes = top.fd is None or keeps_inodes(top.fd)
+    has_inodes = inodes and (top.fd is None or keeps_inodes(top.fd))
     levels: list[_Level] = []
     countdown = 1
     try:

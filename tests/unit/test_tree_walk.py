@@ -206,3 +206,8 @@ def test_a_closed_folder_never_means_the_working_directory(tmp_path: Path, monke
     folder.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         folder.open_file("file")
+
+
+def test_inodes_need_not_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    assert [entry.inode for entry in walk(tmp_path, inodes=False)] == [0]
