@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.marks import Mark
 from exlab_sync_tui.errors import CreationError, IllegalTransitionError, OrphanRunError
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncHandleState, SyncJobState
-from exlab_sync_tui.model.run import CACHE_FOLDER
-from exlab_sync_tui.provenance.creation import CREATION_NAME
 from exlab_sync_tui.queue.store import Observation
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tree.snapshot import fingerprint
@@ -69,22 +68,6 @@ class _Case:
         return self.job is not None and self.job.state in PUBLISHED
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What must change before the gate can let a blocked run go: the entry it names first, or ``creation.json``."""
-
-    run_path: str
-    offending_path: str
-    seen: tuple[tuple[int, int, int] | None, ...]
-
-    @classmethod
-    def of(cls, run_path: str, offending_path: str) -> _Mark:
-        return cls(run_path, offending_path, _stamps(run_path, offending_path))
-
-    def is_stale(self) -> bool:
-        return self.seen != _stamps(self.run_path, self.offending_path)
-
-
 class Scout:
     """Looks at the runs of one instrument; correctness never depends on anything but these looks (decision 3).
 
@@ -100,7 +83,7 @@ class Scout:
         self._stopped = threading.Event()
         self._seen: dict[str, Observation] = {}
         self._rests_until: dict[str, float] = {}
-        self._blocked: dict[str, _Mark] = {}
+        self._blocked: dict[str, Mark] = {}
 
     @property
     def containers(self) -> list[str]:
@@ -328,7 +311,7 @@ class Scout:
             self._settle(str(run.path))
 
     async def _mark(self, run_path: str, offending_path: str) -> None:
-        self._blocked[run_path] = await asyncio.to_thread(_Mark.of, run_path, offending_path)
+        self._blocked[run_path] = await asyncio.to_thread(Mark.of, run_path, offending_path)
 
     async def _remember(self, run: RunFolder, seen: Look, before: Observation | None) -> None:
         """Durably only if something is new: a run that lies there unchanged costs no write."""
@@ -383,18 +366,6 @@ def _unreadable(error: OSError, run_path: str) -> str:
 def _is_gone(run: Path) -> bool:
     """Not so if its container is not there either: then a disk may be missing, and nothing is known."""
     return not run.is_symlink() and not run.exists() and run.parent.is_dir()
-
-
-def _stamps(run_path: str, offending_path: str) -> tuple[tuple[int, int, int] | None, ...]:
-    return tuple(_stamp(Path(run_path, below)) for below in (offending_path, f"{CACHE_FOLDER}/{CREATION_NAME}"))
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        seen = path.lstat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 _NEXT = {

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.queue import ledger
 from exlab_sync_tui.queue.files import PAGE_SQL
-from exlab_sync_tui.queue.jobs import CLAIM_SQL, NEXT_DUE_SQL, PROMOTE_SQL, RELEASE_RUN_SQL, RELEASE_SQL, page_sql
+from exlab_sync_tui.queue.jobs import CLAIM_SQL, NEXT_DUE_SQL, PROMOTE_SQL, RELEASE_RUN_SQL, RELEASE_SQL, Jobs, page_sql
 from exlab_sync_tui.queue.schema import migrations
+from exlab_sync_tui.queue.skipping import Skips
 from exlab_sync_tui.queue.store import FilesWanted, JobFilter
 
 if TYPE_CHECKING:
@@ -99,3 +101,22 @@ def test_a_page_of_jobs_walks_an_index(
     assert index in steps
     assert "SCAN jobs" not in steps
     assert "ORDER BY" not in steps
+
+
+def test_questions_about_any_number_of_runs_have_one_text(db: sqlite3.Connection) -> None:
+    """SQLite's statements are kept by their text, with all that was bound to them."""
+    texts: set[str] = set()
+
+    class Noting:
+        def execute(self, sql: str, values: object) -> sqlite3.Cursor:
+            texts.add(sql)
+            cursor = db.cursor()
+            cursor.row_factory = sqlite3.Row
+            return cursor.execute(sql, values)  # type: ignore[arg-type]  # ours
+
+    jobs = Jobs(Skips())
+    for number in (1, 2, 30, 500):
+        runs = [f"/lab/{n}" for n in range(number)]
+        assert len(jobs.by_runs(Noting(), runs)) == number  # type: ignore[arg-type]  # all that is asked of it
+        assert ledger.observations(Noting(), runs) == {}  # type: ignore[arg-type]  # all that is asked of it
+    assert len(texts) == 2
