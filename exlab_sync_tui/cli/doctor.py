@@ -12,11 +12,12 @@ from exlab_sync_tui.cli.output import json_option, look, put, put_json, width
 from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.errors import ConfigError, UsageError
 from exlab_sync_tui.headless.words import BAD, GOOD, WAIT
-from exlab_sync_tui.operate.doctor.diagnosis import Mood, as_data, has_problem
+from exlab_sync_tui.operate.doctor.diagnosis import Mood, as_called, as_data, has_problem
 from exlab_sync_tui.operate.doctor.registry import admit, examine
 from exlab_sync_tui.text import count, safe_text
 
 if TYPE_CHECKING:
+    from exlab_sync_tui.cli.place import Place
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.operate.doctor.diagnosis import Diagnosis
     from exlab_sync_tui.operate.doctor.host_keys import HostKeys
@@ -61,7 +62,8 @@ def doctor(
         return
     found: list[Diagnosis] = []
     shown = look()
-    for one in examine(patient):
+    options = _options(place)
+    for one in (as_called(one, options) for one in examine(patient)):
         found.append(one)
         if not as_json:
             _put(one, shown)
@@ -70,6 +72,12 @@ def doctor(
     else:
         _put_sum(found, shown)
     context.exit(_code(found))
+
+
+def _options(place: Place) -> list[object]:
+    """How this command was told where its files are."""
+    named = {"--config": place.config, "--state": place.state}
+    return [word for option, path in named.items() if path is not None for word in (option, path)]
 
 
 def _trust_hosts(patient: Patient, fingerprint: str) -> int:

@@ -129,24 +129,16 @@ def _put_status(manager: Manager, told: dict[str, str], *, running: bool, fits: 
 
 def _fits(context: click.Context, manager: Manager) -> bool | None:
     """Whether the installed unit is the one that this configuration needs; ``None`` if that cannot be known."""
-    from exlab_sync_tui.operate.service.systemd import wanted_unit
+    from exlab_sync_tui.operate.service.systemd import fits
 
     place = place_of(context)
-    installed = manager.installed()
     try:
         loaded = place.load()
     except ExlabSyncError:
         return None
-    said = dict(line.partition("=")[::2] for line in installed.splitlines())
-    wanted = wanted_unit(
-        manager,
-        loaded.settings,
-        config=loaded.path,
-        state=place.state_folder,
-        user=said.get("User", "exlab"),
-        group=said.get("Group", "exlab"),
-    )
-    return wanted == installed if installed else None
+    if not manager.installed():
+        return None
+    return fits(manager, loaded.settings, config=loaded.path, state=place.state_folder)
 
 
 @service.command(epilog="\b\nExample:\n  sudo exlab-sync service uninstall --system")

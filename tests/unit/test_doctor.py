@@ -21,6 +21,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.operate.doctor.diagnosis import Diagnosis, Mood
 from exlab_sync_tui.operate.doctor.patient import Patient, ThisMachine
 from exlab_sync_tui.operate.doctor.registry import admit, examine
+from exlab_sync_tui.operate.service.systemd import Manager, wanted_unit
 from exlab_sync_tui.platform import lock_file
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.queue.store import Debt, DebtKind
@@ -357,6 +358,19 @@ def test_a_real_mounted_folder_is_tried_out_and_left_as_it_was(ward: Ward) -> No
     apart = replace(patient, machine=machine, clock=ManualClock(datetime.now(UTC) + timedelta(hours=1)))
     clock = next(one for one in examine(apart) if one.check == "destination.clock")
     assert "behind this PC's" in clock.sentence
+
+
+def test_a_unit_that_was_written_for_another_configuration(ward: Ward) -> None:
+    manager = Manager.of_user({"XDG_CONFIG_HOME": str(ward.root / "xdg")})
+    patient = replace(ward.patient(), environ={"XDG_CONFIG_HOME": str(ward.root / "xdg")})
+    assert patient.loaded is not None
+    manager.write(wanted_unit(manager, patient.loaded.settings, config=ward.config, state=ward.state))
+    found = list(examine(patient))
+    assert problems(found) == []
+    assert "service" in {one.check for one in found}
+    manager.write(manager.installed().replace("Nice=5", "Nice=6"))
+    wrong = the_problem(list(examine(patient)))
+    assert (wrong.check, wrong.command) == ("service", "exlab-sync service install")
 
 
 def test_a_target_whose_url_is_nowhere(ward: Ward) -> None:

@@ -146,7 +146,8 @@ def test_the_archive_is_an_ordinary_one(shelf: Shelf) -> None:
 def test_doctor_as_a_verb_ends_with_a_code_and_prints_the_commands(shelf: Shelf) -> None:
     done = shelf.ask("doctor")
     assert done.exit_code == 1
-    assert "    exlab-sync destination adopt READER_01\n" in done.output
+    called = f"exlab-sync --config {shelf.config} --state {shelf.state}"
+    assert f"    {called} destination adopt READER_01\n" in done.output
     listed = json.loads(shelf.ask("doctor", "--json").stdout)
     assert {"check", "mood", "subject", "sentence", "command"} == set(listed[0])
     shelf.config.write_text("equipment: 3\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exlab_sync_tui.operate.doctor.destination import answer
 from exlab_sync_tui.operate.doctor.diagnosis import Diagnosis, Mood
 from exlab_sync_tui.operate.doctor.patient import ThisMachine
 from exlab_sync_tui.operate.doctor.registry import admit
@@ -169,3 +170,31 @@ def test_a_tool_that_is_missing_or_too_old(server: Sshd, tmp_path: Path) -> None
     assert found[0].command == "sudo apt install rsync"
     found = examined(shelf, has_tools, versions={"rsync": "rsync  version 2.6.9  protocol version 29"})
     assert "rsync 2.6.9 on this PC is too old" in found[0].sentence
+
+
+def test_a_real_server_is_tried_out_and_left_as_it_was(server: Sshd, tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    shelf = configured(server, tmp_path, "rsync_ssh")
+    shelf.config.write_text(shelf.config.read_text().replace("/srv/lab", str(far)))
+    done = shelf.ask("destination", "adopt", "READER_01", "--yes")
+    assert done.exit_code == 0, done.output
+    found = examined(shelf, answer)
+    assert [one.check for one in found if one.mood is Mood.PROBLEM] == []
+    assert {one.check for one in found} >= {"destination", "destination.write", "destination.evidence"}
+    assert [place.name for place in far.iterdir()] == [".exlab-destination.json"]
+
+
+def test_a_server_that_refuses_the_key_is_told_how_to_know_it(server: Sshd, tmp_path: Path) -> None:
+    shelf = configured(server, tmp_path, "rsync_ssh")
+    server.authorized_keys.write_text("")
+    found = [one for one in examined(shelf, answer) if one.mood is Mood.PROBLEM]
+    assert [one.command for one in found] == [
+        f"ssh-copy-id -i {server.key} -p {server.port} {server.user}@{server.host}"
+    ]
+
+
+def test_nothing_is_asked_of_a_server_whose_key_is_not_known(server: Sshd, tmp_path: Path) -> None:
+    shelf = configured(server, tmp_path, "rsync_ssh")
+    server.known_hosts.write_text("")
+    assert examined(shelf, answer) == []

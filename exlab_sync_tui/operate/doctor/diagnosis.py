@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+
+_PROGRAM = "exlab-sync "
 
 
 class Mood(StrEnum):
@@ -59,6 +62,13 @@ def command(*words: object) -> str:
 def edit(path: Path | None) -> str:
     """The command that opens a file to be mended by hand."""
     return f'"${{EDITOR:-vi}}" {command(path)}' if path is not None else "exlab-sync init"
+
+
+def as_called(found: Diagnosis, options: Sequence[object]) -> Diagnosis:
+    """The same with its command as this set-up is called: with the *options* that name its files."""
+    if not options or not found.command.startswith(_PROGRAM):
+        return found
+    return replace(found, command=f"{command('exlab-sync', *options)} {found.command.removeprefix(_PROGRAM)}")
 
 
 def as_data(found: Diagnosis) -> dict[str, str]:

@@ -135,6 +135,14 @@ def wanted_unit(
     )
 
 
+def fits(manager: Manager, settings: Settings, *, config: Path, state: Path) -> bool:
+    """Whether the installed unit is the one that this configuration needs, for the account that it names."""
+    installed = manager.installed()
+    said = dict(line.partition("=")[::2] for line in installed.splitlines())
+    account = {"user": said.get("User", "exlab"), "group": said.get("Group", "exlab")}
+    return wanted_unit(manager, settings, config=config, state=state, **account) == installed
+
+
 def account_problem(user: str, group: str) -> str:
     """Why the service cannot run as this user and group, with the command that mends it; empty if it can."""
     import grp  # noqa: PLC0415  # only where there is systemd
