@@ -187,13 +187,13 @@ class Wishes:
             raise RefusedError("Cleanup is off: set nas_cleanup.enabled in the configuration. Nothing was deleted.")
         outcomes = [await self._clean_quietly(job) async for job in self._jobs("")]
         gone = sum(outcome.ok for outcome in outcomes)
-        problems = [outcome for outcome in outcomes if outcome.exit_code == FAILURE]
-        rest = f" {problems[0].sentence}" if problems else ""
+        damaged = [outcome for outcome in outcomes if outcome.exit_code == MISMATCH]
+        rest = f" {damaged[0].sentence}" if damaged else ""
         held = len(outcomes) - gone
         return Outcome(
             f"{count(gone, 'local copy', 'local copies')} deleted, {held:,} held;"
             f" `exlab-sync cleanup --dry-run` says why.{rest}",
-            FAILURE if problems else 0,
+            MISMATCH if damaged else 0,
         )
 
     async def _clean_quietly(self, job: SyncJobRow) -> Outcome:
