@@ -47,10 +47,7 @@ def adopt(context: click.Context, equipment_id: str, *, local: bool, yes: bool) 
         _ask(equipment_id, where)
     outcome = asyncio.run(destinations.adopt(settings, equipment_id, local=local, store_path=place.store_path))
     marker = "its marker was written" if outcome.created else "its marker was there already"
-    title = safe_text(outcome.title)
-    put(
-        f"{title[:1].upper()}{title[1:]} is the destination of {equipment_id} now; {marker} (id {outcome.identity_id})."
-    )
+    put(f"{equipment_id} goes to {safe_text(outcome.title)} now; {marker} (id {outcome.identity_id}).")
 
 
 def _ask(equipment_id: str, where: str) -> None:
@@ -90,10 +87,9 @@ def move(context: click.Context, equipment_id: str, *, local: bool, dry_run: boo
 
 
 def _put_move(outcome: MoveOutcome, equipment_id: str, *, dry_run: bool) -> None:
-    shown, name = look(), outcome.title[:1].upper() + outcome.title[1:]
-    accepted = "would be" if dry_run else "is now"
+    shown, goes = look(), "would go" if dry_run else "goes"
     marker = ", with a new marker" if outcome.adopted else ""
-    put(f"{name} {accepted} the destination of {equipment_id}{marker} (id {outcome.identity_id}).")
+    put(f"{equipment_id} {goes} to {safe_text(outcome.title)} now{marker} (id {outcome.identity_id}).")
     if outcome.found:
         proved = "they are proved there again before anything is released here"
         put(f"{marked(GOOD, '', shown)}{count(outcome.found, 'run')} found there; {proved}.")

@@ -107,7 +107,7 @@ def test_a_dry_run_looks_and_changes_nothing(shelf: Shelf) -> None:
     assert "has no marker yet, so nothing can be looked at there" in done.output
     copy(shelf, "Plate_1", marker=True)
     done = shelf.ask("destination", "move", "READER_01", "--dry-run")
-    assert "would be the destination of READER_01" in done.output
+    assert "READER_01 would go to " in done.output
     assert "1 run found there" in done.output
     assert job(shelf, "Plate_1") == before
 
