@@ -15,7 +15,6 @@ from exlab_sync_tui.engine.board import Board
 from exlab_sync_tui.engine.breaker import Breaker
 from exlab_sync_tui.engine.bus import Bus
 from exlab_sync_tui.engine.chronicle import Chronicle
-from exlab_sync_tui.engine.core import Engine
 from exlab_sync_tui.engine.debts import Bookkeeper
 from exlab_sync_tui.engine.holds import HoldKeeper
 from exlab_sync_tui.engine.intake import Intake
@@ -33,9 +32,9 @@ from exlab_sync_tui.engine.upkeep.facts import Facts
 from exlab_sync_tui.engine.upkeep.reaper import Reaper
 from exlab_sync_tui.engine.upkeep.turn import Turn
 from exlab_sync_tui.engine.upkeep.verdicts import Verdicts
+from exlab_sync_tui.engine.works import Works
 from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.model.clock import SystemClock
-from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.run import EquipmentFolder, Layout
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.settings import Settings, limit_kibps
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable, RateSource
-    from exlab_sync_tui.engine.travel.trip import Way
+    from exlab_sync_tui.engine.travel.way import Way
     from exlab_sync_tui.gate.validator import Validator
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.model.job import SyncJobRow
@@ -57,49 +56,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.base import Transport
 
 _MANY = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """A wired engine: the parts that lanes share, one of each per instrument, and who may override."""
-
-    parts: Parts
-    instruments: dict[str, Instrument]
-    lanes: dict[str, Lane]
-    scouts: dict[str, Scout]
-    intake: Intake
-    bookkeeper: Bookkeeper
-    chronicle: Chronicle
-    orders: Orders
-    transports: tuple[Transport, ...]
-    caretakers: dict[str, Caretaker]
-    facts: dict[str, Facts]
-    cleanup: CleanupOptions
-    allowlist: tuple[str, ...] = ()
-
-    def wake(self, equipment_id: str) -> None:
-        """There may be something to do for this instrument."""
-        if equipment_id in self.lanes:
-            self.lanes[equipment_id].wake()
-
-    async def refuse_unready(self, instrument: Instrument) -> None:
-        """Raise ``RefusedError`` with the sentence of the hold that keeps this instrument's runs from being queued."""
-        if instrument.id not in self.lanes:
-            hold = await self.parts.store.hold(HoldScope.EQUIPMENT, instrument.id)
-            raise RefusedError(hold.sentence if hold else instrument.destination.unready)
-
-    async def close(self) -> None:
-        """End children and connections, make running jobs resumable, close the store."""
-        try:
-            for transport in self.transports:
-                await transport.close()
-            if self.parts.store.store_id:  # a store that could not be opened has told why, and has no jobs
-                what = "the engine was stopped"
-                await self.parts.store.running_to_queued(at=self.parts.now(), who="engine", what=what)
-        finally:
-            self.parts.bus.close()
-            await self.chronicle.close()
-            await self.parts.store.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +256,7 @@ class _Wiring:
         ]
 
 
-def assemble(
+def blueprint_of(
     *,
     config: Settings | Mapping[str, object],
     queue_db: Path,
@@ -314,24 +270,22 @@ def assemble(
     clock: Clock | None,
     operator: str | None,
     transport_factory: Callable[[Equipment], Transport] | None = None,
-) -> Engine:
-    """The engine for a configuration. Raises ``pydantic.ValidationError`` if *config* is not one."""
+) -> Blueprint:
+    """What an engine for a configuration is built from. Raises ``pydantic.ValidationError`` if *config* is not one."""
     settings = config if isinstance(config, Settings) else Settings.model_validate(config)
-    return Engine(
-        Blueprint(
-            settings=settings,
-            queue_db=queue_db,
-            validator=validator,
-            creation=creation,
-            verifier=verifier or Verifier(settings.verify.minimum),
-            poll_interval=poll_interval,
-            push_factory=push_factory,
-            hashsum_factory=hashsum_factory,
-            remote_stat=remote_stat,
-            clock=clock or SystemClock(),
-            operator=operator or "",
-            transport_factory=transport_factory,
-        )
+    return Blueprint(
+        settings=settings,
+        queue_db=queue_db,
+        validator=validator,
+        creation=creation,
+        verifier=verifier or Verifier(settings.verify.minimum),
+        poll_interval=poll_interval,
+        push_factory=push_factory,
+        hashsum_factory=hashsum_factory,
+        remote_stat=remote_stat,
+        clock=clock or SystemClock(),
+        operator=operator or "",
+        transport_factory=transport_factory,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from exlab_sync_tui.engine.assembly import assemble
+from exlab_sync_tui.engine.assembly import blueprint_of
+from exlab_sync_tui.engine.core import Engine
 from exlab_sync_tui.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.assembly import Blueprint
     from exlab_sync_tui.engine.board import Board, Progress
     from exlab_sync_tui.engine.cockpit.view import Order, Outcome
-    from exlab_sync_tui.engine.core import Engine
     from exlab_sync_tui.engine.parts import HashsumCallable, PushCallable
     from exlab_sync_tui.engine.scout import Sighting
     from exlab_sync_tui.gate.validator import Validator
@@ -59,7 +59,7 @@ class NASSyncClient:
         """*attachable*: other processes may watch and order; by default so unless a *clock* is injected."""
         self._start_lanes = start_lanes
         self._attachable = clock is None if attachable is None else attachable
-        self._engine: Engine = assemble(
+        blueprint = blueprint_of(
             config=config,
             queue_db=queue_db,
             validator=validator,
@@ -73,6 +73,7 @@ class NASSyncClient:
             operator=operator,
             transport_factory=transport_factory,
         )
+        self._engine = Engine(blueprint)
 
     async def __aenter__(self) -> Self:
         await self.init()

@@ -25,10 +25,11 @@ from exlab_sync_tui.text import count
 from exlab_sync_tui.watch.monitor import Monitor
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.assembly import Blueprint, Works
+    from exlab_sync_tui.engine.assembly import Blueprint
     from exlab_sync_tui.engine.lane import Lane
     from exlab_sync_tui.engine.parts import Instrument
     from exlab_sync_tui.engine.upkeep.caretaker import Caretaker
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.run import EquipmentFolder
     from exlab_sync_tui.platform import FileLock
     from exlab_sync_tui.queue.salvage import Salvage

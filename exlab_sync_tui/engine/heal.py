@@ -13,7 +13,7 @@ from exlab_sync_tui.provenance.creation import read_creation
 from exlab_sync_tui.queue.store import Debt, DebtKind, JobFilter
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.assembly import Works
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.job import SyncJobRow
 
 STATUS_OF = {

@@ -32,8 +32,8 @@ from exlab_sync_tui.text import safe_text
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.scout import Sighting
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.watch.monitor import Monitor
 
 _LOG = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from exlab_sync_tui.watch.discovery import discover, locate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.parts import Instrument
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.receipt import Receipt
     from exlab_sync_tui.queue.salvage import Salvage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 
 if TYPE_CHECKING:
-    from exlab_sync_tui.engine.assembly import Works
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.hold import Hold
 
 

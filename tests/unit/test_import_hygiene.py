@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -76,3 +78,20 @@ def test_rooms_are_entered_in_one_direction() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], check=False, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules of ours that a module names in its imports, those for its types included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("exlab_sync_tui")
+    }
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
+    package = ROOT / "exlab_sync_tui"
+    names = {".".join(path.relative_to(package.parent).with_suffix("").parts): path for path in package.rglob("*.py")}
+    sorter = graphlib.TopologicalSorter({name: imported_by(path) & names.keys() for name, path in names.items()})
+    sorter.prepare()  # raises CycleError, which names the circle

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.cockpit.view import Order
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
 

@@ -23,8 +23,8 @@ from exlab_sync_tui.watch.discovery import locate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.scout import Sighting
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.job import SyncJobHandle, SyncJobRow
     from exlab_sync_tui.model.verdict import VerifyResult
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exlab_sync_tui.cleanup.interlocks import Block
-    from exlab_sync_tui.engine.assembly import Works
     from exlab_sync_tui.engine.cockpit.view import Order
     from exlab_sync_tui.engine.upkeep.caretaker import Caretaker
+    from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.job import SyncJobRow
 
 WAYS = ("adopt", "beside", "repair")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.engine.travel.adoption import Adoption
 from exlab_sync_tui.engine.travel.ledger import Ledger
 from exlab_sync_tui.engine.travel.mismatch import mismatch
-from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
 from exlab_sync_tui.engine.travel.twins import refuse_twins
+from exlab_sync_tui.engine.travel.way import Final, FinalFolder
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.job import Round

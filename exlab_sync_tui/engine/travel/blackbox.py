@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.travel.mismatch import mismatch
-from exlab_sync_tui.engine.travel.trip import Final, FinalFolder
+from exlab_sync_tui.engine.travel.way import Final, FinalFolder
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER

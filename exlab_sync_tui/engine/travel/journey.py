@@ -14,7 +14,8 @@ from exlab_sync_tui.engine.travel.mismatch import mismatch
 from exlab_sync_tui.engine.travel.papers import draw_up, keep_copy, manifest_of
 from exlab_sync_tui.engine.travel.places import find_run, place_of
 from exlab_sync_tui.engine.travel.stall import run_unless_stalled
-from exlab_sync_tui.engine.travel.trip import Final, Trip
+from exlab_sync_tui.engine.travel.trip import Trip
+from exlab_sync_tui.engine.travel.way import Final
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.evidence import weakest
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.breaker import Breaker
     from exlab_sync_tui.engine.parts import Instrument, Parts
-    from exlab_sync_tui.engine.travel.trip import Way
+    from exlab_sync_tui.engine.travel.way import Way
     from exlab_sync_tui.gate.validator import Examination, Verdict
     from exlab_sync_tui.model.evidence import EvidenceLevel
     from exlab_sync_tui.model.job import SyncJobRow
