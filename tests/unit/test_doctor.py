@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shlex
+import socket
 import sqlite3
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -208,7 +208,7 @@ def test_an_instrument_folder_that_is_a_file(ward: Ward) -> None:
 def test_an_instrument_folder_of_another_store(ward: Ward) -> None:
     other = ward.root / "other.db"
     other.write_text("")
-    owner = {"store_id": "x", "store": str(other), "host": os.uname().nodename}
+    owner = {"store_id": "x", "store": str(other), "host": socket.gethostname()}
     (ward.lab / OWNER_FILE).write_text(json.dumps(owner))
     found = the_problem(ward.examined())
     assert f"belongs to the store {other}" in found.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -172,6 +173,7 @@ def test_a_tool_that_is_missing_or_too_old(server: Sshd, tmp_path: Path) -> None
     assert "rsync 2.6.9 on this PC is too old" in found[0].sentence
 
 
+@pytest.mark.full
 def test_a_real_server_is_tried_out_and_left_as_it_was(server: Sshd, tmp_path: Path) -> None:
     far = tmp_path / "far"
     far.mkdir()
@@ -180,7 +182,7 @@ def test_a_real_server_is_tried_out_and_left_as_it_was(server: Sshd, tmp_path: P
     done = shelf.ask("destination", "adopt", "READER_01", "--yes")
     assert done.exit_code == 0, done.output
     found = examined(shelf, answer)
-    assert [one.check for one in found if one.mood is Mood.PROBLEM] == []
+    assert [one.sentence for one in found if one.mood is Mood.PROBLEM] == []
     assert {one.check for one in found} >= {"destination", "destination.write", "destination.evidence"}
     assert [place.name for place in far.iterdir()] == [".exlab-destination.json"]
 
@@ -198,3 +200,23 @@ def test_nothing_is_asked_of_a_server_whose_key_is_not_known(server: Sshd, tmp_p
     shelf = configured(server, tmp_path, "rsync_ssh")
     server.known_hosts.write_text("")
     assert examined(shelf, answer) == []
+
+
+@pytest.mark.skipif(shutil.which("rclone") is None, reason="rclone is not installed")
+def test_a_remote_of_rclone_is_tried_out_and_left_as_it_was(tmp_path: Path) -> None:
+    far, rclone = tmp_path / "far", tmp_path / "rclone.conf"
+    far.mkdir()
+    (tmp_path / "plates").mkdir()
+    rclone.write_text(f"[nas]\ntype = alias\nremote = {tmp_path}\n")
+    shelf = Shelf(tmp_path)
+    shelf.config.write_text(
+        f"equipment:\n  - id: READER_01\n    label: Reader\n    local_root: {tmp_path}/plates\n"
+        "    nas_root: //nas01/lab\n    layout: plain\n    completeness_signal: quiescence\n"
+        f"    transport: {{type: rclone, rclone_remote: nas, rclone_remote_path: far, rclone_config: {rclone}}}\n"
+    )
+    done = shelf.ask("destination", "adopt", "READER_01", "--yes")
+    assert done.exit_code == 0, done.output
+    found = examined(shelf, answer)
+    assert [one.sentence for one in found if one.mood is Mood.PROBLEM] == []
+    assert {one.check for one in found} >= {"destination", "destination.write", "destination.evidence"}
+    assert [place.name for place in far.iterdir()] == [".exlab-destination.json"]

@@ -334,6 +334,20 @@ async def test_a_companion_that_breaks_is_written_down_and_ends_alone(caplog: py
     assert "a mistake of ours" in caplog.text
 
 
+async def test_a_mistake_while_sending_ends_the_watchman_loudly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def send(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    engine = Engine()
+    await engine.memory.open()
+    await engine.said.put(event(EventKind.RUN_FAILED))
+    (task,) = beside.start([Watchman(settings(tmp_path), ManualClock(), send=send).watch], engine)
+    await asyncio.wait([task])
+    assert "a mistake of ours" in caplog.text
+
+
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
     return make_shelf(tmp_path)

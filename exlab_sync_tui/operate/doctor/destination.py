@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHECK = "destination"
 _PATIENCE = 30.0
+_LONGER_PATIENCE = 180.0
 _GIB = 1 << 30
 _SMALL_SHARE = 0.02
 
@@ -92,11 +93,13 @@ async def _examine(patient: Patient, place: _Place) -> list[Diagnosis]:
     try:
         async with asyncio.timeout(_PATIENCE):
             state = await transport.probe()
+        async with asyncio.timeout(_LONGER_PATIENCE):
             return await _look(patient, place, transport, state)
     except TransportError as error:
         return [problem(_CHECK, safe_text(error), _mends(error, place) or show, subject=place.names)]
     except TimeoutError:
-        said = f"{transport.title} did not answer within {duration(_PATIENCE)}."
+        waited = f"{duration(_PATIENCE)}, or {duration(_LONGER_PATIENCE)} while it was tried out"
+        said = f"{transport.title} did not answer in time ({waited})."
         return [problem(_CHECK, safe_text(said), show, subject=place.names)]
     finally:
         await transport.close()

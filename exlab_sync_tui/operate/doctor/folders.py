@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.ownership import OWNER_FILE, refuse_overlap
@@ -83,6 +84,6 @@ def _other_owner(root: Path, patient: Patient) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     ours = str((patient.state / STORE_NAME).resolve())
-    if store == ours or (host == os.uname().nodename and not os.path.exists(store)):  # noqa: PTH110
+    if store == ours or (host == socket.gethostname() and not os.path.exists(store)):  # noqa: PTH110
         return ""
     return f"{safe_text(store)} on {safe_text(host)}"

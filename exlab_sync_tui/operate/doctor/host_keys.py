@@ -98,7 +98,8 @@ def trust(keys: HostKeys) -> None:
         fd = os.open(keys.known_hosts, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
         with os.fdopen(fd, "rb+") as file:
             size = file.seek(0, os.SEEK_END)
-            ends_a_line = size == 0 or os.pread(file.fileno(), 1, size - 1) == b"\n"
+            file.seek(max(size - 1, 0))
+            ends_a_line = file.read() in {b"", b"\n"}
             file.write(("" if ends_a_line else "\n").encode() + keys.lines.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.errors import StoreError
+from exlab_sync_tui.errors import RefusedError, StoreError
 from exlab_sync_tui.operate.metrics.figures import Counts, Meter, take_figures
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from threading import Thread
     from wsgiref.simple_server import WSGIServer
 
     from exlab_sync_tui.engine.board import Progress
     from exlab_sync_tui.model.clock import Clock
-    from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.operate.metrics.exposition import Sheet
     from exlab_sync_tui.operate.notify.watchman import Engine
     from exlab_sync_tui.queue.store import JobStore
@@ -48,16 +48,14 @@ class Gauger:
 
         sheet = Sheet(self._counts)
         served = await asyncio.to_thread(self._serve, sheet)
-        tasks = [
-            asyncio.create_task(self._look(sheet, engine.store), name="metrics looks"),
-            asyncio.create_task(self._measure(), name="metrics measures"),
-        ]
         try:
-            await self._listen(engine.events())
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(self._look(sheet, engine.store)), group.create_task(self._measure())]
+                async for event in engine.events():
+                    self._counts.hear(event)
+                for helper in helpers:
+                    helper.cancel()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             if served is not None:
                 await asyncio.to_thread(_stop, *served)
 
@@ -70,25 +68,22 @@ class Gauger:
             _LOG.warning("No figures at 127.0.0.1:%s: %s", self._block.port, error.strerror)
             return None
 
-    async def _listen(self, events: AsyncIterator[Event]) -> None:
-        async for event in events:
-            self._counts.hear(event)
-
     async def _look(self, sheet: Sheet, store: JobStore) -> None:
         while True:
             try:
                 sheet.figures = await take_figures(store, self._settings, self._clock.now())
-            except StoreError as error:
-                _LOG.warning("The figures could not be taken: %s", error)
+            except StoreError as error:  # closed at the end; if it is broken, others say so
+                _LOG.debug("The figures could not be taken: %s", error)
             await asyncio.to_thread(self._write, sheet)
             await self._clock.sleep(self._block.every_seconds)
 
     async def _measure(self) -> None:
         meter = Meter(self._counts)
-        while True:
-            before = self._clock.monotonic()
-            await self._clock.sleep(_SAMPLE_SECONDS)
-            meter.sample(self._progress(), self._clock.monotonic() - before)
+        with suppress(RefusedError):  # the engine has stopped meanwhile
+            while True:
+                before = self._clock.monotonic()
+                await self._clock.sleep(_SAMPLE_SECONDS)
+                meter.sample(self._progress(), self._clock.monotonic() - before)
 
     def _write(self, sheet: Sheet) -> None:
         if self._block.textfile is None:

@@ -77,16 +77,13 @@ class Watchman:
     async def watch(self, engine: Engine) -> None:
         """Until the engine's events end, or cancelled. A message that cannot be sent is written to the log."""
         store = engine.store
-        looking = asyncio.create_task(self._look_around(store), name="notify looks")
-        sending = asyncio.create_task(self._deliver(), name="notify sends")
-        try:
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(self._look_around(store)), group.create_task(self._deliver())]
             async for event in engine.events():
                 await self._hear(event, store)
             await self._post.join()
-        finally:
-            for task in (looking, sending):
-                task.cancel()
-            await asyncio.gather(looking, sending, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
 
     async def _hear(self, event: Event, store: JobStore) -> None:
         notice = notice_of(event)
@@ -97,8 +94,11 @@ class Watchman:
 
     async def _look_around(self, store: JobStore) -> None:
         while True:
-            for notice in await self.look(store):
-                self._put(notice)
+            try:
+                for notice in await self.look(store):
+                    self._put(notice)
+            except StoreError as error:  # it is closed before the last words are said; others say so if it is broken
+                _LOG.debug("The store could not be looked at: %s", error)
             await self._clock.sleep(_LOOK_SECONDS)
 
     async def look(self, store: JobStore) -> list[Notice]:
