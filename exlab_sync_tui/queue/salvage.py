@@ -95,10 +95,11 @@ def _read(aside: Path) -> Salvage:
     )
 
 
+# Notes that outlive an engine have a colon: destinations, pauses, overrides of plain runs.
 # Without indexes, which may be what is damaged: a walk over the table itself reads what is left of it.
 _QUERIES = {
     "store_id": "SELECT value FROM meta WHERE key = 'store_id'",
-    "notes": "SELECT key, value FROM notes WHERE key LIKE 'destination:%' OR key LIKE 'pause%'",
+    "notes": "SELECT key, value FROM notes WHERE key LIKE '%:%'",
     "kept": "SELECT run_path FROM jobs NOT INDEXED WHERE keep_local = 1",
     "released": "SELECT run_path FROM jobs NOT INDEXED WHERE releasing_at IS NOT NULL OR state = 'cleaned'",
     "queued": "SELECT run_path FROM jobs NOT INDEXED WHERE state IN ('queued', 'running', 'awaiting_verify')",

@@ -97,7 +97,7 @@ class CleanupLab:
         assert job is not None
         return job
 
-    async def live(self, client: NASSyncClient, hours: float, *, step: float = 600) -> None:
+    async def live(self, client: NASSyncClient, hours: float, *, step: float = 1_800) -> None:
         """Let time pass, and let what runs on threads keep up with it."""
         for _ in range(int(hours * HOUR / step)):
             await self.clock.advance(step)
@@ -210,9 +210,9 @@ class TestDefaults:
     async def test_three_passes_lie_half_a_day_apart(self, lab: CleanupLab) -> None:
         async with lab.client(cleanup={"min_verify_passes": 3}) as client:
             await verified(lab, client)
-            await lab.live(client, 12.5)
+            await lab.live(client, 13)
             assert (await lab.job(client)).verify_passes == 2
-            await lab.live(client, 12)
+            await lab.live(client, 13)
             assert (await lab.job(client)).state is S.CLEANED
             assert lab.far.calls["digests"] == 2
 
