@@ -101,13 +101,22 @@ ROWS = (
         asserted=_SIDES,
     ),
     Row(
+        "a network that resets, stalls, corrupts and cuts, under SSH",
+        tests=("tests/contract/test_sftp_faults.py", f"{_ACCEPTANCE}/test_sftp.py"),
+        asserted=_SIDES | {"S3"},
+    ),
+    Row(
         "a flaky link: an attempt that moved forward is not counted",
         tests=(f"{_UNIT}/test_retry.py", f"{_UNIT}/test_engine_breaker.py"),
         asserted=frozenset({"S3", "S10"}),
     ),
     Row(
         "a bit flips on the wire, on the far disk, between passes",
-        tests=(f"{_ACCEPTANCE}/test_changes.py", f"{_UNIT}/test_cleanup_faults.py::TestDamage"),
+        tests=(
+            f"{_ACCEPTANCE}/test_changes.py",
+            f"{_ACCEPTANCE}/test_cleanup_sftp.py",
+            f"{_UNIT}/test_cleanup_faults.py::TestDamage",
+        ),
         asserted=_SIDES | {"S1"},
     ),
     Row(
