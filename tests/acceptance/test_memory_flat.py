@@ -11,8 +11,8 @@ from tests.benchmarks.memory import WARM, curve_of, growth
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST_BYTES_A_RUN = 500
-_RUNS = WARM + 3_000
+_MOST_BYTES_A_RUN = 800
+_RUNS = WARM + 4_000
 
 
 @pytest.mark.full
