@@ -57,5 +57,5 @@ def _show(place: Place) -> int:
         return await open_cockpit(client, watch=True)
 
     with logging_to(place.state_folder, settings.logging):
-        beside = beside_console(companions(settings, SystemClock(), client.progress))
+        beside = beside_console(companions(settings, SystemClock(), client.progress), client)
         return run_console(opening, lab_of(settings), options, title=safe_text(socket.gethostname()), beside=beside)

@@ -167,7 +167,7 @@ def uninstall(context: click.Context, *, for_system: bool, dry_run: bool) -> Non
     config = find_config(place.config, environ=place.environ) if settings else None
     put("This stays; remove it by hand if nobody needs it:")
     put_lines(f"  {line}" for line in farewell(config=config, state=place.state_folder, settings=settings))
-    put("The program itself: pip uninstall exlab-sync, or remove its virtual environment.")
+    put("The program itself: remove its virtual environment, or `pip uninstall exlab-sync`.")
 
 
 def _manager(*, for_system: bool) -> Manager:

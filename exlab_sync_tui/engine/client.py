@@ -125,9 +125,9 @@ class NASSyncClient:
         """The transfers in flight, to be sampled."""
         return self._engine.works.parts.board.all()
 
-    def events(self) -> AsyncIterator[Event]:
-        """Everything that happens from now on, until the client is closed; the first listener hears the start, too."""
-        return self._engine.works.parts.bus.events(early=True)
+    def events(self, *, early: bool = True) -> AsyncIterator[Event]:
+        """Everything that happens from now on, until the client is closed; the first *early* one hears the start too."""
+        return self._engine.works.parts.bus.events(early=early)
 
     async def enqueue(self, run_path: Path) -> SyncJobHandle:
         """Queue one run now, whatever its finished-signal says; idempotent.

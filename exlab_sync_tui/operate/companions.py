@@ -10,12 +10,15 @@ from exlab_sync_tui.operate.metrics.gauger import Gauger
 from exlab_sync_tui.operate.notify.watchman import Watchman
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from exlab_sync_tui.engine.board import Progress
+    from exlab_sync_tui.engine.client import NASSyncClient
     from exlab_sync_tui.engine.cockpit.view import Cockpit
     from exlab_sync_tui.model.clock import Clock
+    from exlab_sync_tui.model.event import Event
     from exlab_sync_tui.operate.notify.watchman import Engine
+    from exlab_sync_tui.queue.store import JobStore
     from exlab_sync_tui.settings import Settings
 
     Companion = Callable[[Engine], Coroutine[None, None, None]]
@@ -51,13 +54,15 @@ async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def beside_console(by: Sequence[Companion]) -> list[Callable[[Cockpit], Coroutine[None, None, None]]]:
+def beside_console(
+    by: Sequence[Companion], client: NASSyncClient
+) -> list[Callable[[Cockpit], Coroutine[None, None, None]]]:
     """The same for a console: beside the engine that it hosts; one that is attached to has companions of its own."""
 
     async def work(cockpit: Cockpit) -> None:
         if not (await cockpit.pulse()).hosted:
             return
-        tasks = start(by, cockpit)
+        tasks = start(by, _Latecomer(client))
         try:
             await asyncio.wait(tasks)
         finally:
@@ -66,6 +71,22 @@ def beside_console(by: Sequence[Companion]) -> list[Callable[[Cockpit], Coroutin
             await asyncio.gather(*tasks, return_exceptions=True)
 
     return [work] if by else []
+
+
+class _Latecomer:
+    """The engine for somebody who leaves what was said before to the console."""
+
+    def __init__(self, client: NASSyncClient) -> None:
+        self._client = client
+
+    @property
+    def store(self) -> JobStore:
+        """The store, for reading."""
+        return self._client.store
+
+    def events(self) -> AsyncIterator[Event]:
+        """Everything from now on."""
+        return self._client.events(early=False)
 
 
 def _tell_failure(task: asyncio.Task[None]) -> None:

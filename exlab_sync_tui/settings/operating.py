@@ -62,7 +62,7 @@ class NotifyTarget(Block):
 
 
 class NotifyBlock(Block):
-    """Telling people and programs elsewhere, with `pip install 'exlab-sync[notify]'`."""
+    """Telling people and programs elsewhere, with the package apprise."""
 
     targets: Annotated[tuple[NotifyTarget, ...], BeforeValidator(_nothing_is_nobody)] = ()
     """Who is told: a list of {name, url, events}."""
@@ -77,7 +77,7 @@ class NotifyBlock(Block):
 
 
 class MetricsBlock(Block):
-    """Figures for Prometheus, with `pip install 'exlab-sync[metrics]'`."""
+    """Figures for Prometheus, with the package prometheus-client."""
 
     port: Annotated[int, Number, Field(ge=1, le=65_535)] | None = None
     """Port on 127.0.0.1 at which they are served; null serves none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shlex
 import socket
@@ -205,6 +206,23 @@ def test_an_instrument_folder_that_is_a_file(ward: Ward) -> None:
     assert "is no folder; local_root must name one" in the_problem(ward.examined()).sentence
 
 
+@pytest.mark.parametrize(
+    ("right", "sentence", "tool"),
+    [(os.R_OK, "cannot be read by", "rx"), (os.W_OK, "so sync_status cannot be kept in creation.json", "rwx")],
+)
+def test_an_instrument_folder_without_rights(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, right: int, sentence: str, tool: str
+) -> None:
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, wanted: path != ward.lab or (not wanted & right and may(path, wanted))
+    )
+    found = the_problem(ward.examined())
+    assert sentence in found.sentence
+    assert found.command.startswith("sudo setfacl ")
+    assert f":{tool} {ward.lab}" in found.command
+
+
 def test_an_instrument_folder_of_another_store(ward: Ward) -> None:
     other = ward.root / "other.db"
     other.write_text("")
@@ -237,7 +255,7 @@ def test_a_store_of_a_newer_program(ward: Ward) -> None:
     db.close()
     found = next(one for one in problems(ward.examined()) if one.check == "state.store")
     assert "has form 999 and this program knows forms up to" in found.sentence
-    assert found.command == "pip install --upgrade exlab-sync"
+    assert found.command.endswith(" -m pip install --upgrade .")
 
 
 def test_a_store_that_is_none(ward: Ward) -> None:
@@ -395,7 +413,7 @@ def test_an_optional_package_that_is_missing(
     ward.write(**block)
     found = the_problem(ward.examined())
     assert f"the package {package} is not installed" in found.sentence
-    assert found.command.startswith("pip install 'exlab-sync[")
+    assert f" -m pip install {package}" in found.command
 
 
 @pytest.fixture

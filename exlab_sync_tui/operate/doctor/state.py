@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.cockpit.heartbeat import BEAT_NOTE, LOST_SECONDS, parse_beat
@@ -53,7 +54,8 @@ def can_be_read(patient: Patient) -> Iterator[Diagnosis]:
     except NotFoundError:
         yield well("state.store", "Nothing has been queued yet; the store is made at the first start.")
     except StoreTooNewError as error:
-        yield problem("state.store", safe_text(error), "pip install --upgrade exlab-sync")
+        said = f"{safe_text(error)} In a clone of the newer version:"
+        yield problem("state.store", said, command(sys.executable, "-m", "pip", "install", "--upgrade", "."))
     except StoreDamagedError as error:
         said = f"{safe_text(error)} An engine that starts sets it aside and begins anew from the runs' own records."
         yield problem("state.store", said, "exlab-sync run")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import NotifyError
 from exlab_sync_tui.operate.doctor.diagnosis import command, problem, well
-from exlab_sync_tui.operate.notify.post import INSTALL, resolve
+from exlab_sync_tui.operate.metrics import gauger
+from exlab_sync_tui.operate.notify import post
 from exlab_sync_tui.text import count, safe_text
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ def can_notify(patient: Patient) -> Iterator[Diagnosis]:
     if not targets:
         return
     if find_spec("apprise") is None:
-        yield problem("notify", "Nobody is told: the package apprise is not installed.", INSTALL)
+        yield problem("notify", "Nobody is told: the package apprise is not installed.", post.INSTALL)
         return
     wrong = False
     for target in targets:
         try:
-            resolve(target, patient.environ)
+            post.resolve(target, patient.environ)
         except NotifyError as error:
             wrong = True
             yield problem("notify", safe_text(error), command("exlab-sync", "notify", "test", target.name))
@@ -43,7 +44,7 @@ def can_measure(patient: Patient) -> Iterator[Diagnosis]:
     ):
         return
     if find_spec("prometheus_client") is None:
-        install = "pip install 'exlab-sync[metrics]'"
-        yield problem("metrics", "No figures are given: the package prometheus-client is not installed.", install)
+        said = "No figures are given: the package prometheus-client is not installed."
+        yield problem("metrics", said, gauger.INSTALL)
     else:
         yield well("metrics", "Figures are given while an engine runs.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
+import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("exlab_sync_tui.metrics")
 _SAMPLE_SECONDS = 1.0
-INSTALL = "pip install 'exlab-sync[metrics]'"
+INSTALL = f"{shlex.quote(sys.executable)} -m pip install prometheus-client"
 
 
 class Gauger:

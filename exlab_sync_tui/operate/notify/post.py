@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import stat
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.operate.notify.notice import Notice
     from exlab_sync_tui.settings.operating import NotifyTarget
 
-INSTALL = "pip install 'exlab-sync[notify]'"
+INSTALL = f"{shlex.quote(sys.executable)} -m pip install apprise keyring"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SHORTEST_SECRET = 4
 
