@@ -126,7 +126,7 @@ class NASSyncClient:
         return self._engine.works.parts.board.all()
 
     def events(self, *, early: bool = True) -> AsyncIterator[Event]:
-        """Everything that happens from now on, until the client is closed; the first *early* one hears the start too."""
+        """Everything that happens from now on, until the client is closed; the first *early* one hears the start."""
         return self._engine.works.parts.bus.events(early=early)
 
     async def enqueue(self, run_path: Path) -> SyncJobHandle:
