@@ -131,7 +131,7 @@ class Rebuilder:
 
     async def _restore(self, instrument: Instrument, run: RunFolder | None, path: str, papers: Papers) -> None:
         receipt = papers.receipt
-        digests = _digests(papers)
+        digests = await asyncio.to_thread(_digests, papers)
         if digests is None:
             said = (
                 f"The manifest of {safe_text(path)} is not the one that its receipt names; the run is looked at anew."

@@ -18,7 +18,7 @@ from exlab_sync_tui.tree.snapshot import same
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from exlab_sync_tui.engine.parts import Parts
     from exlab_sync_tui.model.entry import Entry, FileRecord
@@ -46,17 +46,13 @@ async def find_leftovers(
 
     Folders, litter, the cache folder and what the receipt names as never sent do not count. Raises ``OSError``.
     """
-    entries = await asyncio.to_thread(_entries, Path(job.run_path), litter)
-    if not entries:
+    here = await asyncio.to_thread(_entries, Path(job.run_path), litter)
+    if not here:
         return [], []
-    here = {entry.rel: entry for entry in entries}
     recorded: set[str] = set()
     async for page in pages_of(parts.store, job.id):
         recorded |= {record.rel for record in page if _is_recorded(record, here.get(record.rel))}
-    links, specials = (receipt.links, receipt.specials) if receipt else ({}, ())
-    known = {rel for rel, entry in here.items() if links.get(rel) == entry.target and entry.kind is EntryKind.LINK}
-    known |= {rel for rel, entry in here.items() if rel in specials and entry.kind is EntryKind.SPECIAL}
-    return [rel for rel in here if rel not in recorded | known], sorted(recorded)
+    return await asyncio.to_thread(_sorted_out, here, recorded, receipt)
 
 
 async def tell_leftovers(
@@ -87,8 +83,17 @@ async def tell_leftovers(
 _NEXT_NEW = "move them into a run of their own, or delete them; looked at again by itself"
 
 
-def _entries(run: Path, litter: Sequence[str]) -> list[Entry]:
-    return [entry for entry in walk(run, litter=litter) if entry.kind is not EntryKind.FOLDER and not entry.litter]
+def _entries(run: Path, litter: Sequence[str]) -> dict[str, Entry]:
+    found = walk(run, litter=litter)
+    return {entry.rel: entry for entry in found if entry.kind is not EntryKind.FOLDER and not entry.litter}
+
+
+def _sorted_out(here: Mapping[str, Entry], recorded: set[str], receipt: Receipt | None) -> tuple[list[str], list[str]]:
+    links, specials = (receipt.links, frozenset(receipt.specials)) if receipt else ({}, frozenset())
+    known = {rel for rel, entry in here.items() if links.get(rel) == entry.target and entry.kind is EntryKind.LINK}
+    known |= {rel for rel, entry in here.items() if rel in specials and entry.kind is EntryKind.SPECIAL}
+    known |= recorded
+    return [rel for rel in here if rel not in known], sorted(recorded)
 
 
 def _is_recorded(record: FileRecord, entry: Entry | None) -> bool:

@@ -122,6 +122,7 @@ class Reaper:
         if not self._pass_is_due(job) and job.state is not SyncJobState.CLEANUP_ELIGIBLE:
             lacks = by_switch(self._options) or self._lacks(job)
             return Attended(job, lacks, self._next_look(job, lacks))
+        await self._bookkeeper.pay(job.run_path)  # what is owed is paid before any cleanup, if it can be
         block = await self._facts.before_proof(job)
         if block is not None and not self._pass_is_due(job):
             rest = timedelta(seconds=_REST_PER_LOOK * (self._parts.clock.monotonic() - begun))

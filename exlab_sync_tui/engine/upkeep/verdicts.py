@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.verdict import VerifyResult
 
 
+_MOST_TOLD = 100
+"""So many files of one run are told one by one; all of them are counted."""
+
+
 class Verdicts:
     """Writes down what comparisons after VERIFIED found (``FORMATS.md`` §8); ``verified_at`` never moves."""
 
@@ -63,7 +67,7 @@ class Verdicts:
         sentence = str(mismatch(title, differing))
         await self._refuse_gone_on(job)
         job = await (self._damaged(job, sentence, who) if job.is_released else self._failed(job, sentence, who))
-        for rel in differing:
+        for rel in differing[:_MOST_TOLD]:
             said = f"{job.equipment_id} {safe_text(Path(job.run_path).name)}: {safe_text(rel)} differs on {title}."
             self._parts.bus.say(EventKind.FILE_MISMATCH, said, job=job)
         return job
