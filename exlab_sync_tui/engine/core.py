@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.cockpit.desk import Desk
@@ -20,7 +21,7 @@ from exlab_sync_tui.engine.strangers import lift_strangers
 from exlab_sync_tui.errors import FolderOwnedError, RefusedError, StoreDamagedError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
-from exlab_sync_tui.queue.salvage import begin_anew
+from exlab_sync_tui.queue.salvage import PENDING_NOTE, begin_anew, read_salvage, take_up
 from exlab_sync_tui.text import count
 from exlab_sync_tui.watch.monitor import Monitor
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.works import Works
     from exlab_sync_tui.model.run import EquipmentFolder
     from exlab_sync_tui.platform import FileLock
-    from exlab_sync_tui.queue.salvage import Salvage
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,6 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._healing: asyncio.Task[None] | None = None
         self._patrol: asyncio.Task[None] | None = None
-        self._salvage: Salvage | None = None
 
     @property
     def works(self) -> Works:
@@ -93,13 +92,14 @@ class Engine:
 
     async def _open_store(self, *, rebuilding: bool) -> None:
         """A damaged store is set aside and begun anew; only an engine that is to work does that."""
-        store = self.works.parts.store
+        store, path = self.works.parts.store, self.blueprint.queue_db
+        await asyncio.to_thread(take_up, path)
         try:
             await store.open()
         except StoreDamagedError:
             if not rebuilding:
                 raise
-            self._salvage = await asyncio.to_thread(begin_anew, self.blueprint.queue_db, self.works.parts.now())
+            await asyncio.to_thread(begin_anew, path, self.works.parts.now())
             await store.open()
 
     async def stop(self) -> None:
@@ -165,9 +165,10 @@ class Engine:
             parts.bus.say(
                 EventKind.WARNING, f"{count(interrupted, 'run')} interrupted by the last stop, taken up again."
             )
-        if self._salvage is not None:
-            salvage, self._salvage = self._salvage, None
+        if lanes and (aside := await parts.store.noted(PENDING_NOTE)) is not None:
+            salvage = await asyncio.to_thread(read_salvage, Path(aside))
             await Rebuilder(works, salvage).rebuild()
+            await parts.store.note(PENDING_NOTE, None)
         await lift_strangers(works)
         for instrument in works.instruments.values():
             if not await self._may_run(instrument):

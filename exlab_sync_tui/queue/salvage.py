@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import StoreError
+from exlab_sync_tui.platform import fsync_folder
 from exlab_sync_tui.queue import schema
 from exlab_sync_tui.queue.connection import connect, explain, transaction
 from exlab_sync_tui.queue.rows import path_bytes
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+PENDING_NOTE = "rebuild:from"
+"""Under this note a store that has begun anew says where the damaged one lies, until it has been rebuilt."""
 _BESIDE = ("-wal", "-shm", "")
 """The log goes first and the store itself last: a crash in between leaves a damaged store that is found again."""
 
@@ -40,17 +43,28 @@ class Salvage:
     is_whole: bool = False
 
 
-def begin_anew(path: Path, at: datetime) -> Salvage:
-    """Set the store at *path* aside and make a new one with the same identity. Raises ``StoreError``."""
+def begin_anew(path: Path, at: datetime) -> None:
+    """Make a new store with the same identity, then put it in the place of the damaged one, which is set aside.
+
+    The new one says in a note that it has to be rebuilt, and from what. A crash anywhere leaves either the damaged
+    store in its place, or the new one ready for ``take_up``. Raises ``StoreError``.
+    """
     try:
-        aside = _set_aside(path, at)
-        found = _read(aside)
-        schema.prepare(path, schema.migrations())
-        with closing(connect(path, read_only=False)) as db, transaction(db):
+        found = read_salvage(path)
+        aside, fresh = _free_name(path, at), _fresh(path)
+        for end in _BESIDE:
+            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+        schema.prepare(fresh, schema.migrations())
+        with closing(connect(fresh, read_only=False)) as db, transaction(db):
             if found.store_id:
                 db.execute("UPDATE meta SET value = ? WHERE key = 'store_id'", (found.store_id,))
-            values = [(key, path_bytes(value)) for key, value in found.notes.items()]
+            notes = {**found.notes, PENDING_NOTE: str(aside)}
+            values = [(key, path_bytes(value)) for key, value in notes.items()]
             db.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", values)
+        for end in _BESIDE:
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+        take_up(path)
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:
@@ -58,23 +72,34 @@ def begin_anew(path: Path, at: datetime) -> Salvage:
             f"The damaged job store {safe_text(path)} cannot be set aside: {safe_text(error)}. Move it away, then start"
             " again."
         ) from error
-    return found
 
 
-def _set_aside(path: Path, at: datetime) -> Path:
+def take_up(path: Path) -> None:
+    """Finish an exchange that was broken off after the damaged store had been set aside. Raises ``StoreError``."""
+    try:
+        if not path.exists() and _fresh(path).exists():
+            _fresh(path).rename(path)
+            fsync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"The job store {safe_text(path)} cannot be put in its place: {safe_text(error)}.") from error
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _free_name(path: Path, at: datetime) -> Path:
     stamp = at.strftime("%Y-%m-%dT%H%M%SZ")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     number = 1
     while any(os.path.lexists(f"{aside}{end}") for end in _BESIDE):
         number += 1
         aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
-    for end in _BESIDE:
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
     return aside
 
 
-def _read(aside: Path) -> Salvage:
+def read_salvage(aside: Path) -> Salvage:
+    """What can be read of a damaged store, wherever it lies; nothing is written into it."""
     told: dict[str, list[tuple[object, ...]]] = {name: [] for name in _QUERIES}
     is_whole = True
     try:
@@ -87,7 +112,7 @@ def _read(aside: Path) -> Salvage:
     return Salvage(
         aside,
         store_id=ids[0] if ids else "",
-        notes={str(key): _text(value) for key, value in told["notes"]},
+        notes={str(key): _text(value) for key, value in told["notes"] if key != PENDING_NOTE},
         kept=frozenset(_text(path) for (path,) in told["kept"]),
         released=frozenset(_text(path) for (path,) in told["released"]),
         queued=tuple(_text(path) for (path,) in told["queued"]),

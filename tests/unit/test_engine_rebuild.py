@@ -6,22 +6,22 @@ import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exlab_sync_tui.engine.cockpit.view import Order, Verb
 from exlab_sync_tui.engine.cockpit.wishes import Keeping
-from exlab_sync_tui.errors import StoreDamagedError
+from exlab_sync_tui.engine.rebuild import Rebuilder
+from exlab_sync_tui.errors import StoreDamagedError, StoreError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
-from exlab_sync_tui.queue.salvage import begin_anew
+from exlab_sync_tui.queue.salvage import begin_anew, read_salvage
 from tests.unit.test_cleanup_days import START, CleanupLab, verified
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exlab_sync_tui import NASSyncClient
 
 S = SyncJobState
@@ -237,6 +237,44 @@ class TestTheRest:
         db_of(exlab).parent.mkdir()
         for _ in range(2):
             db_of(exlab).write_bytes(b"no database")
-            salvage = await asyncio.to_thread(begin_anew, db_of(exlab), START)
-            assert not salvage.is_whole
+            await asyncio.to_thread(begin_anew, db_of(exlab), START)
         assert aside(exlab) == ["queue.db.damaged-2025-03-24T070000Z", "queue.db.damaged-2025-03-24T070000Z-2"]
+        assert not read_salvage(db_of(exlab).with_name(aside(exlab)[0])).is_whole
+
+    @pytest.mark.parametrize("where", ["before", "between", "after"])
+    async def test_a_crash_in_the_middle_is_taken_up(
+        self, exlab: CleanupLab, where: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before the damaged store is moved, before the new one is in its place, and before it has been rebuilt."""
+        lab = exlab
+        async with lab.client() as client:
+            before = await verified(lab, client)
+        spoil_everything(lab)
+        real, left = Path.rename, {"before": 0, "between": 1, "after": 9}[where]
+
+        def rename(path: Path, target: Path) -> Path:
+            nonlocal left
+            if "queue.db" in path.name and not left:
+                raise OSError(5, "Input/output error")
+            left -= "queue.db" in path.name
+            return real(path, target)
+
+        async def broken(_: Rebuilder) -> None:
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as crash:
+            crash.setattr(Path, "rename", rename)
+            if where == "after":
+                crash.setattr(Rebuilder, "rebuild", broken)
+            with pytest.raises((StoreError, OSError)):
+                await lab.client().init()
+        lab.far.sent.clear()
+        async with lab.client() as client:
+            await client.scan()
+            await client.drain()
+            job = await lab.job(client)
+            assert (job.id, job.state) == (before.id, S.VERIFIED)
+            assert lab.far.sent == []
+            assert await client.store.noted("rebuild:from") is None
+        assert len(aside(lab)) == 1
+        assert not db_of(lab).with_name("queue.db.new").exists()
