@@ -248,3 +248,22 @@ def test_a_manifest_cannot_lead_out_of_the_run(tmp_path: Path) -> None:
     asyncio.run(known())
     assert "does not stay inside its folder" in made.export(1)
     assert not made.bag.exists()
+
+
+@needs_bagit
+def test_a_run_that_was_really_delivered_is_exported_with_its_papers(tmp_path: Path) -> None:
+    made = Archive(make_shelf(tmp_path))
+    made.run.mkdir()
+    (made.run / "100%.csv").write_text("1,2\n")
+    assert made.shelf.ask("destination", "adopt", "READER_01", "--local", "--yes").exit_code == 0
+    done = made.shelf.ask("run", "--once")
+    assert done.exit_code == 0, done.output
+    assert "1 name had to be changed" in made.export()
+    assert validate(made.bag).returncode == 0
+    receipt = json.loads((made.bag / "data" / ".exlab-wizard" / "receipt.json").read_bytes())
+    far = json.loads((made.far / ".exlab-wizard" / "receipt.json").read_bytes())
+    assert receipt["job_id"] == far["job_id"]
+    assert (made.bag / "data" / "100=25.csv").read_text() == "1,2\n"
+    info = (made.bag / "bag-info.txt").read_text()
+    assert f"External-Identifier: {receipt['job_id']}\n" in info
+    assert "Payload-Oxum: " in info
