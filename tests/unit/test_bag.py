@@ -157,25 +157,14 @@ def test_a_name_that_every_validator_reads_is_kept(tmp_path: Path) -> None:
     assert checked.returncode == 0
 
 
-NAMES = st.lists(
-    st.text(
-        st.one_of(
-            st.characters(exclude_characters="/\0", exclude_categories=["Cs"]),
-            st.integers(0xDC80, 0xDCFF).map(chr),
-            st.sampled_from("%=25FA\r\n \u0301"),
-        ),
-        min_size=1,
-        max_size=40,
-    ).filter(lambda part: part not in {".", ".."} and os.fsdecode(os.fsencode(part)) == part),
-    min_size=1,
-    max_size=3,
-).map("/".join)
+CHARACTERS = st.sampled_from([*"ab.=%25FA \r\n\t\x1b\x85\u2028\u0301\u00e9\u6f22", "e\u0301", "\udcff", "\udc80"])
+PARTS = st.lists(CHARACTERS, min_size=1, max_size=12).map("".join).filter(lambda part: part not in {".", ".."})
+NAMES = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
 
 
 @given(NAMES)
 def test_the_original_name_can_be_computed_from_the_one_in_the_bag(rel: str) -> None:
-    if not any(len(part.encode("utf-8", "surrogateescape")) * 3 > 255 for part in rel.split("/")):
-        assert original_name(payload_name(rel)) == rel
+    assert original_name(payload_name(rel)) == rel
 
 
 @given(st.lists(NAMES, unique=True, max_size=8))
