@@ -193,13 +193,17 @@ async def test_two_views_and_two_scripts_at_once_double_and_lose_nothing(tmp_pat
 
 
 @pytest.mark.slow
-async def test_orders_survive_kills_of_the_engine_and_a_second_engine_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "number"), [(3, 8), pytest.param(12, 40, marks=pytest.mark.full)])
+async def test_orders_survive_kills_of_the_engine_and_a_second_engine_is_refused(
+    tmp_path: Path, kills: int, number: int
+) -> None:
     lab = Lab(tmp_path).prepare()
-    runs = [write_run(lab.local / f"Run_{n:02d}", small=10, large_mib=16, seed=n) for n in range(8)]
+    runs = [write_run(lab.local / f"Run_{n:02d}", small=10, large_mib=16, seed=n) for n in range(number)]
     scripts: list[subprocess.Popen[str]] = []
-    for _ in range(3):
-        async with engine(lab) as process, view_of(lab) as view:
-            await until(lambda: is_driven_by(view, process.pid), "the new engine is at work")
+    for _ in range(kills):
+        async with engine(lab) as process, view_of(lab) as view, view_of(lab) as other:
+            for each in (view, other):
+                await until(lambda each=each: is_driven_by(each, process.pid), "the new engine is at work")  # type: ignore[misc]
             scripts = scripts or [hammer(lab, seed, runs) for seed in (4, 5)]
             second = await asyncio.to_thread(lab.run, "run")
             assert (second.returncode, second.stdout) == (5, "")
