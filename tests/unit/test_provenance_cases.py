@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from exlab_sync_tui import errors
 from exlab_sync_tui.provenance.creation import CREATION_NAME, CreationWriter, read_creation
@@ -114,3 +117,24 @@ def test_a_status_follows_another(tmp_path: Path, case: dict[str, Any]) -> None:
 def test_a_manifest_is_read(case: dict[str, Any]) -> None:
     manifest = parse_manifest(case["text"].encode())
     assert (manifest.entries, len(manifest.skipped)) == (case["map"], case.get("skipped", 0))
+
+
+_OVERRIDE = frozenset({"id", "problem_class", "revokes", "revoked", "expires_at", "recorded_at", "operator", "reason"})
+_KNOWN = frozenset(_DATA["creation"]) | _OVERRIDE
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+_JSON = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2)
+)
+_MORE = st.dictionaries(st.text().filter(lambda key: key not in _KNOWN), _JSON, min_size=1, max_size=2)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(more=_MORE, place=st.sampled_from(["top", "paths", "template", "override"]), minor=st.integers(0, 40))
+def test_whatever_another_program_adds_survives_a_write(more: dict[str, Any], place: str, minor: int) -> None:
+    document = example({"version": f"1.{minor}"})
+    places = {"top": document, "override": document["validation_overrides"][0]}
+    places.get(place, document.get(place)).update(more)
+    with tempfile.TemporaryDirectory() as folder:
+        after = written(Path(folder), document)
+    assert ours_apart(after) == ours_apart(document)
+    assert after["schema_version"] == f"1.{max(minor, 9)}"
