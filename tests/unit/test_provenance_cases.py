@@ -133,7 +133,7 @@ _MORE = st.dictionaries(st.text().filter(lambda key: key not in _KNOWN), _JSON, 
 def test_whatever_another_program_adds_survives_a_write(more: dict[str, Any], place: str, minor: int) -> None:
     document = example({"version": f"1.{minor}"})
     places = {"top": document, "override": document["validation_overrides"][0]}
-    places.get(place, document.get(place)).update(more)
+    (places | document)[place].update(more)
     with tempfile.TemporaryDirectory() as folder:
         after = written(Path(folder), document)
     assert ours_apart(after) == ours_apart(document)
