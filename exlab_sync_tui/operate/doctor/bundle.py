@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _RUNS = 500
 _LINES = 1_000
 _LOG_BYTES = 1 << 20
+_CHOICES = frozenset({"layout", "completeness_signal", "sync_mode", "type", "days"})
+"""Keys whose values are words of ours."""
 
 
 def write_bundle(patient: Patient, place: Path, *, redact: bool) -> str:
@@ -98,8 +100,14 @@ def _configuration(patient: Patient) -> list[list[str]]:
 
 
 def _redacted_rows(rows: Iterable[list[str]], redactor: Redactor) -> list[list[str]]:
-    """Keys are ours and stay; values, and the places where they were written, are redacted."""
-    return [[*row[: len(row) > 1], *map(redactor.text, row[len(row) > 1 :])] for row in rows]
+    """Keys, and values that can only be words of ours, stay; other values and their places in files are redacted."""
+    return [[*row[: _kept(row)], *map(redactor.text, row[_kept(row) :])] for row in rows]
+
+
+def _kept(row: list[str]) -> int:
+    if len(row) == 1:
+        return 0
+    return 2 if row[0].rpartition(".")[2] in _CHOICES else 1
 
 
 def _names(patient: Patient, known: set[str]) -> set[str]:
@@ -113,10 +121,6 @@ def _names(patient: Patient, known: set[str]) -> set[str]:
             names.update(_own_words(item))
         names.update(patient.settings.operators.allowlist)
     return names
-
-
-_CHOICES = frozenset({"layout", "completeness_signal", "sync_mode", "type", "days"})
-"""Keys whose values are words of ours."""
 
 
 def _own_words(item: Mapping[str, object]) -> set[str]:

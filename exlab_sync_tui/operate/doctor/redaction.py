@@ -26,8 +26,10 @@ _HARMLESS = re.compile(
     r"[+-]?\d{1,3}(,\d{3})+|[+-]?\d+(\.\d+){0,2}%?|\d\d:\d\d(:\d\d)?"  # a figure, a version, a time; no address
     r"|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?"  # a moment
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{64}"  # an id, a digest
-    r"|[B]|[KMGTP]iB(/s)?|[dhs]|[-=>|&/.·…]+"  # units and signs
+    r"|[aAB]|[KMGTP]iB(/s)?|[dhs]|[-=>|&/.·…]+"  # units and signs
 )
+_ENUMERATED = frozenset({"check", "mood", "kind", "scope", "state", "word", "after"})
+"""Keys whose values are never anything but words of ours."""
 _NOT_OURS = ("demo", "cli", "testing")
 """Rooms whose texts have names of examples in them."""
 
@@ -50,7 +52,7 @@ class Redactor:
             case str():
                 return self.text(value)
             case dict():
-                return {key: self.data(inner) for key, inner in value.items()}
+                return {key: inner if key in _ENUMERATED else self.data(inner) for key, inner in value.items()}
             case list() | tuple():
                 return [self.data(inner) for inner in value]
             case _:

@@ -85,22 +85,24 @@ def send(target: NotifyTarget, notice: Notice, environ: Mapping[str, str] = os.e
     with apprise.LogCapture(level=logging.INFO) as said:  # type: ignore[no-untyped-call]
         if not sender.add(url):
             raise NotifyError(
-                f"{safe_text(target.name)}: {_told(said.getvalue(), url) or 'apprise knows no such URL'}."
+                f"{safe_text(target.name)}: {_told(said.getvalue(), url, target) or 'apprise knows no such URL'}."
             )
         done = sender.notify(
             title=notice.title, body=notice.body, body_format=apprise.NotifyFormat.TEXT, interpret_escapes=False
         )
         if not done:
-            reason = _told(said.getvalue(), url) or "the message was not accepted"
+            reason = _told(said.getvalue(), url, target) or "the message was not accepted"
             raise NotifyError(f"{safe_text(target.name)}: {reason}.")
 
 
-def _told(log: str, url: str) -> str:
+def _told(log: str, url: str, target: NotifyTarget) -> str:
     """The last line that apprise wrote, without any piece of the URL that could be a secret."""
     lines = [line for line in log.splitlines() if line.strip()]
     if not lines:
         return ""
     text = without_secrets(lines[-1].split(" - ", 2)[-1])  # time - level - words
+    if url == target.url:
+        return text.strip().rstrip(".")  # it stands in the configuration, so there is no secret in it
     pieces = {piece for part in re.split(r"[/:@?&=]+", url) for piece in (part, unquote(part))}
     for piece in sorted(pieces, key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET and piece not in {"json", "mailto"}:
