@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -125,10 +126,14 @@ def test_a_tool_that_is_killed_is_a_failure_that_passes(opened: FarEnd, tmp_path
         os.kill(pid, signal.SIGKILL)
     told, errors = process.communicate(timeout=120)
     assert process.returncode == 5, told + errors
-    slowly(opened, None)
-    lab_for_again(lab, opened)
-    assert lab.run("retry", "Run_1").returncode == 0
-    verified(lab, opened, run)
+    it_waits(lab, opened, run)
+
+
+def it_waits(lab: Lab, far: FarEnd, run: Path) -> None:
+    """The run is tried again later, no attempt was spent since it had moved forward, and nothing is published."""
+    [job] = json.loads(lab.run("list", "--json").stdout)
+    assert (job["state"], job["attempts"]) == ("queued", 0)
+    assert not (far.root / f"EXLAB_01/Kelp/Runs/{run.name}").exists()
 
 
 @every_end
@@ -144,10 +149,7 @@ def test_a_tool_that_stands_still_is_ended_and_counts_as_network(opened: FarEnd,
     assert process.returncode == 5, told + errors
     assert "has not moved a byte" in " ".join(told.split()), told
     assert not [pid for pid in stopped if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
-    slowly(opened, None)
-    lab_for_again(lab, opened)
-    assert lab.run("retry", "Run_1").returncode == 0
-    verified(lab, opened, run)
+    it_waits(lab, opened, run)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tests.benchmarks import datasets
 
@@ -21,11 +21,28 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from tests.benchmarks.datasets import DataSet
-    from tests.benchmarks.peers import Peer
 
 OURS = "exlab-sync"
 _ROOMY = Path("/dev/shm")  # noqa: S108  # a file system in memory, used through a private temporary folder
 _SPARE = 3
+
+
+class Rival(Protocol):
+    """A way to copy and check by hand."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        ...
+
+    @property
+    def missing(self) -> list[str]:
+        """Tools that this machine does not have."""
+        ...
+
+    def run(self, source: Path, copy: Path, scratch: Path) -> float:
+        """Copy, hash both sides, compare: seconds in all."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,7 @@ def workplace(needed: int) -> Iterator[Path]:
 
 def compare(
     sets: Sequence[DataSet],
-    peers: Sequence[Peer],
+    peers: Sequence[Rival],
     ours: Ours | None,
     *,
     rounds: int,
@@ -96,7 +113,7 @@ def compare(
 
 
 def _runners(
-    peers: Sequence[Peer], ours: Ours | None, source: Path, folder: Path
+    peers: Sequence[Rival], ours: Ours | None, source: Path, folder: Path
 ) -> list[tuple[str, Callable[[], float]]]:
     """Everybody who takes part in a round, by name."""
     runners: list[tuple[str, Callable[[], float]]] = []
@@ -106,7 +123,7 @@ def _runners(
     return runners
 
 
-def _one_of_theirs(peer: Peer, source: Path, folder: Path) -> float:
+def _one_of_theirs(peer: Rival, source: Path, folder: Path) -> float:
     with tempfile.TemporaryDirectory(prefix="peer-", dir=folder) as place:
         copy = Path(place) / "copy"
         seconds = peer.run(source, copy, Path(place))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exlab_sync_tui import NASSyncClient
@@ -30,8 +31,8 @@ def place_of(run: Path, nas: Path) -> Path:
     return nas / EQUIPMENT / run.name
 
 
-def config(run: Path, nas: Path) -> dict[str, object]:
-    """A plain instrument whose folder has nothing in it but the run."""
+def config(run: Path, nas: Path, block: Callable[[Path], dict[str, object]] | None = None) -> dict[str, object]:
+    """A plain instrument whose folder has nothing in it but the run; *block* is its transport, else a mounted share."""
     return {
         "equipment": [
             {
@@ -43,18 +44,20 @@ def config(run: Path, nas: Path) -> dict[str, object]:
                 "completeness_signal": "sentinel_file",
                 "sentinel_filename": "done.flag",
                 "settle_seconds": 0,
-                "transport": {"type": "mount", "path": str(nas)},
+                "transport": block(nas) if block else {"type": "mount", "path": str(nas)},
             }
         ]
     }
 
 
-async def to_verified(run: Path, nas: Path, state: Path) -> float:
+async def to_verified(
+    run: Path, nas: Path, state: Path, *, block: Callable[[Path], dict[str, object]] | None = None
+) -> float:
     """Seconds from enqueue to VERIFIED with an engine that is running already, as it does in a lab.
 
     Raises ``RuntimeError`` with the engine's own words if the run fails or is blocked; ``TimeoutError`` in the end.
     """
-    client = _client(config(run, nas), state)
+    client = _client(config(run, nas, block), state)
     await client.init()
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):

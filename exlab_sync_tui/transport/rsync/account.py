@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError
+from exlab_sync_tui.transport.rsync import scripts
 from exlab_sync_tui.transport.rsync.names import given, sayable
 from exlab_sync_tui.transport.rsync.words import trouble
 from exlab_sync_tui.transport.ssh.access import ssh_options
@@ -34,7 +35,6 @@ _PROTECTS_BY_ITSELF = (3, 2, 4)
 """From then on rsync protects its arguments from a shell over there without ``-s``, which some servers refuse."""
 
 ALWAYS = ("--from0", "--files-from=-", "-8", "--no-human-readable", "--no-owner", "--no-group")
-_IS_A_SHELL = "printf '%s' exlab-shell; exit 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Account:
         self._opening = asyncio.Lock()
         self._protect: tuple[str, ...] | None = None
         self._shell: bool | None = None
+        self.base = b""
+        """The root's own path over there, once it is known that the account has a shell."""
         self._children: set[Child] = set()
 
     def argument(self, folder: str = "") -> str:
@@ -127,7 +129,12 @@ class Account:
     async def has_shell(self) -> bool:
         """Whether the account runs commands, or nothing but rsync; asked once."""
         if self._shell is None:
-            self._shell = (await self.shell(_IS_A_SHELL)).out == b"exlab-shell"
+            ended = await self.shell(scripts.START, self.access.remote_path)
+            told, _, self.base = ended.out.rstrip(b"\n").partition(b"\n")
+            self._shell = told == b"exlab-shell"
+            if self._shell and not self.base:
+                self._shell = None
+                raise trouble(self.access, ended.status, ended.said)
         return self._shell
 
     async def connected(self) -> None:

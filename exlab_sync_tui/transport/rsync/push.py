@@ -30,16 +30,18 @@ _SEND = ("-t", f"--partial-dir={PARTIAL}", "--info=progress2,name1", "--outbuf=N
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The ``FarSide`` of a plan."""
+    """The ``FarSide`` of a plan; without *far* nothing can lie there."""
 
     account: Account
-    far: FarFolder
+    far: FarFolder | None
     plan: PushPlan
     limiter: Limiter
     proving: Callable[[Sequence[FileRecord]], Awaitable[Sequence[FileRecord]]]
 
     async def present(self) -> dict[str, int]:
         """What an earlier attempt has left; a beginning of a file is rsync's own to take up."""
+        if self.far is None:
+            return {}
         found = await self.far.everything(self.plan.folder)
         return {entry.rel: entry.size for entry in found if entry.kind == EntryKind.FILE}
 

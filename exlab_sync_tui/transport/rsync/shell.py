@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
-from exlab_sync_tui.text import safe_text
+from exlab_sync_tui.text import safe_text, size
+from exlab_sync_tui.transport.base import ASSEMBLY, OWNER_NAME, RemoteEntry
+from exlab_sync_tui.transport.rsync import scripts
 from exlab_sync_tui.transport.rsync.names import given
 from exlab_sync_tui.transport.rsync.words import trouble
 from exlab_sync_tui.transport.sentences import taken
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.base import Pulse
     from exlab_sync_tui.transport.rsync.account import Account, Ended
 
-_TAKEN, _GONE = 17, 18
 _KIB = 1_024
 _HASHED_AT_ONCE = 64 << 20
 _FILES_AT_ONCE = 1_000
@@ -32,36 +33,6 @@ _HEARTBEAT = 5.0
 _SLOWEST = 10 << 20
 """Bytes per second below which hashing over there counts as standing still."""
 
-_PUBLISH = """
-cd -- "$1" || exit 3
-if [ -e "./$3" ] || [ -L "./$3" ]; then exit 17; fi
-[ -d "./$2" ] || exit 18
-sync -f "./$2" 2>/dev/null || sync
-if ! mv -nT -- "./$2" "./$3" 2>/dev/null; then
-  if [ -e "./$3" ] || [ -L "./$3" ]; then exit 17; fi
-  mv -n -- "./$2" "./$3" || exit 1
-fi
-if [ -e "./$2" ]; then exit 17; fi
-sync -f "./$3" 2>/dev/null || sync
-"""
-_MOVE = """
-cd -- "$1" || exit 3
-exec xargs -0 sh -c '
-here=$1; there=$2; shift 2
-for name do
-  if [ -e "./$there/$name" ] || [ -L "./$there/$name" ]; then continue; fi
-  case $name in */*) mkdir -p -- "./$there/${name%/*}" || exit 255 ;; esac
-  if ln -- "./$here/$name" "./$there/$name" 2>/dev/null; then rm -f -- "./$here/$name"
-  else mv -n -- "./$here/$name" "./$there/$name" || exit 255; fi
-done' sh "$2" "$3"
-"""
-_NAMES = """
-cd -- "$1/$2" || exit 3
-: > exlab-probe-a; [ -e EXLAB-PROBE-A ] && printf c; rm -f exlab-probe-a
-: > "$3"; [ -e "$4" ] && printf n; rm -f "$3"
-"""
-_ROOM = 'df -P -k -- "$1"'
-_WHERE = 'cd -- "$1" && pwd -P'
 _COMPOSED, _DECOMPOSED = "exlab-probe-\u00e9", "exlab-probe-e\u0301"
 
 
@@ -71,15 +42,14 @@ class Commands:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._hasher: FarHasher | None = None
-        self._base = b""
         self.no_hasher = False
 
     async def publish(self, assembled: str, final: str) -> None:
         """Flush and rename without replacing anything; ``CONFLICT`` if something lies there."""
-        ended = await self._run(_PUBLISH, assembled, final, good=(0, _TAKEN, _GONE))
-        if ended.status == _TAKEN:
+        ended = await self._run(scripts.PUBLISH, assembled, final, good=(0, scripts.TAKEN, scripts.GONE))
+        if ended.status == scripts.TAKEN:
             raise taken(f"{self._account.access.title}/{safe_text(final)}")
-        if ended.status == _GONE:
+        if ended.status == scripts.GONE:
             raise TransportError(
                 f"{self._account.access.title}/{safe_text(assembled)} is not there any more; it is made again at the"
                 " next attempt.",
@@ -88,20 +58,43 @@ class Commands:
 
     async def move(self, assembled: str, final: str, rels: Sequence[str]) -> None:
         """Move files from one folder into the other without replacing any; those in whose place one lies stay."""
-        await self._run(_MOVE, assembled, final, feed=given(list(rels)))
+        await self._run(scripts.MOVE, assembled, final, feed=given(list(rels)))
 
-    async def room(self) -> tuple[int | None, int | None]:
-        """Free and total bytes, where the account tells."""
-        ended = await self._account.shell(_ROOM, self._account.access.remote_path)
-        words = ended.out.split(b"\n")[1].split() if ended.out.count(b"\n") > 1 else []
-        figures = [int(word) for word in words if word.isdigit()]
-        if ended.status or len(figures) < 3:  # noqa: PLR2004  # total, used, available
-            return None, None
-        return figures[2] * _KIB, figures[0] * _KIB
+    async def look(self, path: str) -> tuple[bytes | None, int | None, int | None]:
+        """A small file's bytes, if there is one; free and total bytes, where the account tells."""
+        told, _, content = (await self._run(scripts.LOOK, path)).out.partition(b"\n\n")
+        figures = [int(word) for word in told.split() if word.isdigit()]
+        free, total = (figures[2] * _KIB, figures[0] * _KIB) if len(figures) > 2 else (None, None)  # noqa: PLR2004
+        return content or None, free, total
+
+    async def find(self, path: str) -> RemoteEntry | None:
+        """What lies at this path, links not followed."""
+        words = (await self._run(scripts.FIND, path)).out.split()
+        return RemoteEntry(path, words[0].decode(), int(words[1])) if len(words) > 1 else None
+
+    async def read(self, path: str, limit: int) -> bytes | None:
+        """A small file's bytes; ``None`` if it is absent. ``UNKNOWN`` for one larger than *limit*."""
+        ended = await self._run(scripts.READ, path, str(limit), good=(0, scripts.GONE, scripts.TOO_LARGE))
+        if ended.status == scripts.TOO_LARGE:
+            raise TransportError(
+                f"{self._account.access.title}/{safe_text(path)} is larger than {size(limit)}; it was not read."
+            )
+        return None if ended.status else ended.out
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a small file, flushed and then renamed to its place."""
+        await self._run(scripts.WRITE, path, feed=data)
+
+    async def open(self, incoming: str, owner: bytes) -> bytes:
+        """Make an incoming folder with its owner file and its assembly; whose it was already, if it was there."""
+        ended = await self._run(scripts.OPEN, incoming, OWNER_NAME, ASSEMBLY, feed=owner, good=(0, scripts.TAKEN))
+        if ended.status:
+            raise taken(f"{self._account.access.title}/{safe_text(incoming)}")
+        return ended.out
 
     async def tells_apart(self, folder: str) -> tuple[bool, bool]:
         """Whether names that differ in case, or in normalisation, are two there; tried out in our own folder."""
-        ended = await self._run(_NAMES, folder, _COMPOSED, _DECOMPOSED)
+        ended = await self._run(scripts.NAMES, folder, _COMPOSED, _DECOMPOSED)
         return b"c" not in ended.out, b"n" not in ended.out
 
     async def digests(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> list[bytes | None]:
@@ -109,7 +102,7 @@ class Commands:
         hasher = await self._hashing()
         found: list[bytes | None] = []
         for some in _portions(records):
-            names = [self._base + os.fsencode(f"/{folder}/{record.rel}") for record in some]
+            names = [b".." + self._account.base + os.fsencode(f"/{folder}/{record.rel}") for record in some]
             async with _heartbeat(pulse, some):
                 found += await hasher.digests(names)
             pulse.checked_bytes += sum(record.size for record in some)
@@ -127,8 +120,6 @@ class Commands:
     async def _hashing(self) -> FarHasher:
         if self._hasher is None:
             # it works in a folder that exists everywhere and holds an empty file; ours are told by their whole path
-            ended = await self._run(_WHERE)
-            self._base = b".." + ended.out.rstrip(b"\n")
             self._hasher = await FarHasher.open(self._account.access, "/dev", "null")
         return self._hasher
 

@@ -83,6 +83,8 @@ class RsyncTransport:
         self._comparison = Comparison(self._account, self._hands, limiter, options.max_stream_bytes)
         self._sources: dict[str, Path] = {}
         self._moved: _Moved | None = None
+        self._empty = ""
+        """The assembly in which no earlier attempt can have left anything, since it was just made."""
         self._names: Capabilities | None = None
         self._expected: str | None = None
         self._seen: str | None = None
@@ -106,20 +108,25 @@ class RsyncTransport:
         """Marker, space and evidence, within ``probe_seconds``, else ``NETWORK``."""
         try:
             async with asyncio.timeout(self._options.probe_seconds):
-                identity = await self._identity()
-                free, total = await self._commands.room() if await self._account.has_shell() else (None, None)
+                if await self._account.has_shell():
+                    content, free, total = await self._commands.look(MARKER_NAME)
+                    identity = marker.identity_in(content, self.title)
+                else:
+                    identity, free, total = await self._identity(), None, None
                 capabilities = await self._capabilities()
         except TimeoutError:
             raise away(self.title, f"no answer within {self._options.probe_seconds:g} s") from None
         if identity is not None:
-            self._seen = identity.id
+            self._seen, self._seen_at = identity.id, time.monotonic()
+            if identity.id != self._expected:
+                self._seen_at = float("-inf")
         return DestinationState(identity, free, total, capabilities)
 
     async def adopt(self, identity: Identity) -> Identity:
         """Write the marker if there is none; the root itself must be there."""
         found = await self._identity()
         if found is None:
-            await self._far.put({MARKER_NAME: marker.marker_text(identity)})
+            await self._put(MARKER_NAME, marker.marker_text(identity))
             found = await self._identity() or identity
         self._seen = found.id
         return found
@@ -127,20 +134,20 @@ class RsyncTransport:
     async def find(self, folder: str) -> RemoteEntry | None:
         """What lies at this path."""
         async with self._there():
-            return await self._far.find(folder)
+            return await self._find(folder)
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:
         """Make ``<incoming>/run`` and the owner file, or take our own up again; try out names there, once."""
         _refuse_elsewhere(incoming)
         sayable(incoming)
         async with self._there():
-            content = await self._far.read(marker.owner_path(incoming), marker.OWNER_LIMIT)
-            if content is not None and marker.owner_in(content) != owner:
+            if await self._account.has_shell():
+                known = await self._commands.open(incoming, marker.owner_text(owner)) or None
+            else:
+                known = await self._opened(incoming, owner)
+            if known is not None and marker.owner_in(known) != owner:
                 raise marker.foreign(self.title, incoming)
-            if content is None and await self._far.everything(incoming):
-                raise taken(f"{self.title}/{safe_text(incoming)}")
-            files = {marker.owner_path(incoming): marker.owner_text(owner)} if content is None else {}
-            await self._far.put(files, [f"{incoming}/{ASSEMBLY}"])
+            self._empty = f"{incoming}/{ASSEMBLY}" if known is None else ""
             if self._names is None:
                 self._names = await self._tried_out(incoming)
             return self._names
@@ -150,11 +157,13 @@ class RsyncTransport:
         async with self._there():
             self._sources[plan.folder] = plan.source
             self._moved = None
+            is_empty, self._empty = self._empty == plan.folder, ""
 
             async def prove(records: Sequence[FileRecord]) -> Sequence[FileRecord]:
                 return await self._proven(plan.folder, records, plan.pulse)
 
-            sending = Sending(self._account, self._far, plan, self._limiter, prove)
+            far = None if is_empty else self._far
+            sending = Sending(self._account, far, plan, self._limiter, prove)
             async with self._killing_unless_done(), aclosing(Pipeline(plan, sending, self._hands).records()) as pages:
                 async for page in pages:
                     yield page
@@ -183,12 +192,12 @@ class RsyncTransport:
     async def write_text(self, folder: str, rel: str, data: bytes) -> None:
         """Write a small file atomically, replacing our own older one."""
         async with self._there():
-            await self._far.put({f"{folder}/{rel}": data})
+            await self._put(f"{folder}/{rel}", data)
 
     async def read_text(self, folder: str, rel: str, *, limit: int = 64 << 20) -> bytes | None:
         """A small file's bytes; ``UNKNOWN`` if there are more than *limit*."""
         async with self._there():
-            return await self._far.read(f"{folder}/{rel}", limit)
+            return await self._read(f"{folder}/{rel}", limit)
 
     async def publish(self, assembled: str, final: str) -> None:
         """Flush and rename over there without replacing anything."""
@@ -222,9 +231,9 @@ class RsyncTransport:
         """Remove our own incoming folder, its owner file last, then an ``.exlab-incoming`` that is empty."""
         above = _refuse_elsewhere(incoming)
         async with self._there():
-            if await self._far.find(incoming) is None:
+            if await self._find(incoming) is None:
                 return
-            content = await self._far.read(marker.owner_path(incoming), marker.OWNER_LIMIT)
+            content = await self._read(marker.owner_path(incoming), marker.OWNER_LIMIT)
             if content is not None and marker.owner_in(content) != owner:
                 return
             if content is None and await self._far.everything(incoming):
@@ -246,6 +255,29 @@ class RsyncTransport:
         await self._commands.let_go()
         await self._account.close()
         self._hands.close()
+
+    async def _opened(self, incoming: str, owner: Owner) -> bytes | None:
+        """The same as ``Commands.open`` where only rsync runs."""
+        content = await self._far.read(marker.owner_path(incoming), marker.OWNER_LIMIT)
+        if content is None and await self._far.everything(incoming):
+            raise taken(f"{self.title}/{safe_text(incoming)}")
+        files = {marker.owner_path(incoming): marker.owner_text(owner)} if content is None else {}
+        await self._far.put(files, [f"{incoming}/{ASSEMBLY}"])
+        return content
+
+    async def _find(self, path: str) -> RemoteEntry | None:
+        shell = await self._account.has_shell()
+        return await self._commands.find(path) if shell else await self._far.find(path)
+
+    async def _read(self, path: str, limit: int) -> bytes | None:
+        shell = await self._account.has_shell()
+        return await self._commands.read(path, limit) if shell else await self._far.read(path, limit)
+
+    async def _put(self, path: str, data: bytes) -> None:
+        if await self._account.has_shell():
+            await self._commands.write(path, data)
+        else:
+            await self._far.put({path: data})
 
     async def _proven(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> Sequence[FileRecord]:
         if await self._hashes_there():
@@ -295,7 +327,7 @@ class RsyncTransport:
         await self._far.remove(assembled, rels)
 
     async def _identity(self) -> Identity | None:
-        return marker.identity_in(await self._far.read(MARKER_NAME, marker.MARKER_LIMIT), self.title)
+        return marker.identity_in(await self._read(MARKER_NAME, marker.MARKER_LIMIT), self.title)
 
     async def _capabilities(self) -> Capabilities:
         shell = await self._account.has_shell()

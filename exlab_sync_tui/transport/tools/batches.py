@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.model.entry import FileRecord
 
-BATCH_FILES = 4_000
-BATCH_BYTES = 1 << 30
+BATCH_FILES = 5_000
+BATCH_BYTES = 512 << 20
 
 
 async def batches(
