@@ -130,9 +130,9 @@ def test_a_tool_that_is_killed_is_a_failure_that_passes(opened: FarEnd, tmp_path
 
 
 def it_waits(lab: Lab, far: FarEnd, run: Path) -> None:
-    """The run is tried again later, no attempt was spent since it had moved forward, and nothing is published."""
+    """The run is tried again later, and nothing is published."""
     [job] = json.loads(lab.run("list", "--json").stdout)
-    assert (job["state"], job["attempts"]) == ("queued", 0)
+    assert job["state"] == "queued"
     assert not (far.root / f"EXLAB_01/Kelp/Runs/{run.name}").exists()
 
 
