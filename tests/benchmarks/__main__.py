@@ -11,13 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import datasets, far, ours, peers, report
+from tests.benchmarks import datasets, far, far_sftp, ours, peers, report
 from tests.benchmarks.measure import Ours, compare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from tests.benchmarks.measure import Rival
+
+
+_FAR_ENDS = {**far.FAR_ENDS, **far_sftp.FAR_ENDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--transport",
         "--only",
         dest="transport",
-        choices=["mount", *far.FAR_ENDS],
+        choices=["mount", *_FAR_ENDS],
         default="mount",
         help="which transport, against what a person types for it (default: mount)",
     )
@@ -59,7 +62,7 @@ def _other_end(name: str) -> Iterator[tuple[Sequence[Rival], Callable[[Path, Pat
     if name == "mount":
         yield peers.MOUNT, ours.to_verified
         return
-    with tempfile.TemporaryDirectory(prefix="exlab-far-") as folder, far.FAR_ENDS[name](Path(folder)) as end:
+    with tempfile.TemporaryDirectory(prefix="exlab-far-") as folder, _FAR_ENDS[name](Path(folder)) as end:
         yield end.peers, partial(ours.to_verified, block=end.block)
 
 

@@ -53,6 +53,7 @@ class FarFiles:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._sftp = session.sftp
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def marker(self) -> bytes | None:
         """The identity marker, if there is one."""
@@ -124,35 +125,38 @@ class FarFiles:
             found.sort(key=itemgetter(0), reverse=True)
         return found
 
-    async def make_folders(self, rel: str, wanted: Iterable[str]) -> None:
-        """Make folders below *rel*, and the folders above them; a link on the way is refused."""
+    async def make_folders(self, rel: str, wanted: Iterable[str]) -> bool:
+        """Make folders below *rel*, and the folders above them; a link on the way is refused.
+
+        Whether the last one was not there before.
+        """
         chains = dict.fromkeys(
             "/".join(path[: depth + 1]) for each in wanted for path in [each.split("/")] for depth in range(len(path))
         )
-        if not chains:
-            return
-        await in_order(self._make(f"{rel}/{each}" if rel else each) for each in chains)
-        await self.refuse_links(f"{rel}/{each}" if rel else each for each in chains)
-
-    async def _make(self, rel: str) -> None:
+        places = [f"{rel}/{each}" if rel else each for each in chains]
+        made = [asyncio.ensure_future(self._sftp.mkdir(self._session.path(place))) for place in places]
         try:
-            await self._sftp.mkdir(self._session.path(rel))
-        except asyncssh.SFTPError:
-            entry = await self.find(rel)
-            if entry is None or entry.kind == EntryKind.FILE:
-                raise
+            await self.refuse_links(places)  # asked for behind them on the same channel, without waiting in between
+        except FileNotFoundError:
+            await asyncio.gather(*made)  # says why there is none
+            raise
+        finally:
+            results = await asyncio.gather(*made, return_exceptions=True)
+        return bool(results) and results[-1] is None
 
     async def refuse_links(self, rels: Iterable[str]) -> None:
-        """``ENOTDIR`` if one of these folders is a link, or anything else that is no folder."""
+        """``ENOTDIR`` if one of these is a link, or anything else that is no folder; ``ENOENT`` if it is not there."""
         for entry in await asyncio.gather(*(self.find(rel) for rel in rels)):
-            if entry is None or entry.kind != EntryKind.FOLDER:
+            if entry is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if entry.kind != EntryKind.FOLDER:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     async def open_incoming(self, incoming: str, owner: Owner) -> None:
         """Make the incoming folder, its owner file and the assembly, or take our own up again."""
         _token_folder(incoming)
-        await self.make_folders("", [incoming])
-        names = await self._first_names(incoming) - {_temporary(OWNER_NAME)}
+        fresh = await self.make_folders("", [incoming])
+        names = set() if fresh else await self._first_names(incoming) - {_temporary(OWNER_NAME)}
         if OWNER_NAME in names:
             if owner_in(await self.read(f"{incoming}/{OWNER_NAME}", OWNER_LIMIT)) != owner:
                 raise foreign(self._session.access.title, incoming)
@@ -215,38 +219,58 @@ class FarFiles:
 
     async def _written(self, folder: str, name: str, data: bytes) -> bytes:
         path = self._session.path(f"{folder}/{_temporary(name)}" if folder else _temporary(name))
-        with suppress(asyncssh.SFTPNoSuchFile):
-            await self._sftp.remove(path)
-        file = await self._sftp.open(path, _NEW, encoding=None)
+        try:
+            file = await self._sftp.open(path, _NEW, encoding=None)
+        except asyncssh.SFTPError:
+            await self._sftp.remove(path)  # what an earlier attempt left; if it was not that, this tells
+            file = await self._sftp.open(path, _NEW, encoding=None)
         try:
             await file.write(data, 0)
-            await flush(file)
-        finally:
+        except BaseException:
             await file.close()
+            raise
+        await asyncio.gather(flush(file), file.close())
         return path
 
     async def read(self, rel: str, limit: int) -> bytes | None:
         """All bytes of a small file; nothing if there is no file."""
-        attributes = await self._look(rel)
-        if attributes is None or _kind(attributes) is not EntryKind.FILE:
+        opening = self._sftp.open(self._session.path(rel), asyncssh.FXF_READ, encoding=None)
+        attributes, file = await asyncio.gather(self._look(rel), opening, return_exceptions=True)
+        if isinstance(file, asyncssh.SFTPError) and number_of(file) in _ABSENT:
             return None
+        if isinstance(file, BaseException):
+            raise file
         try:
-            file = await self._sftp.open(self._session.path(rel), asyncssh.FXF_READ, encoding=None)
-        except asyncssh.SFTPNoSuchFile:
-            return None
-        content = bytearray()
-        try:
-            while piece := await file.read(min(_PIECE, limit + 1 - len(content)), len(content)):
-                content += as_bytes(piece)
-                if len(content) > limit:
-                    raise TransportError(
-                        f"{self._session.access.title}/{safe_text(rel)} is larger than {size(limit)}; it was not read."
-                    )
-                if len(content) == attributes.size:
-                    break
+            if isinstance(attributes, BaseException):
+                raise attributes
+            if attributes is None or _kind(attributes) is not EntryKind.FILE:
+                return None
+            return await self._content(file, rel, attributes.size or 0, limit)
         finally:
-            await file.close()
+            self._close_later(file)
+
+    async def _content(self, file: asyncssh.SFTPClientFile, rel: str, expected: int, limit: int) -> bytes:
+        content = bytearray()
+        while piece := await file.read(min(_PIECE, limit + 1 - len(content)), len(content)):
+            content += as_bytes(piece)
+            if len(content) > limit:
+                raise TransportError(
+                    f"{self._session.access.title}/{safe_text(rel)} is larger than {size(limit)}; it was not read."
+                )
+            if len(content) == expected:
+                break
         return bytes(content)
+
+    def _close_later(self, file: asyncssh.SFTPClientFile) -> None:
+        """Nobody has to wait until a file that was read is closed, nor to hear that it could not be."""
+        closing = asyncio.ensure_future(file.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closed)
+
+    def _closed(self, closing: asyncio.Future[None]) -> None:
+        self._closing.discard(closing)
+        if not closing.cancelled():
+            closing.exception()
 
     async def remove(self, rels: Iterable[str]) -> None:
         """Remove files; absent ones are fine."""

@@ -37,7 +37,7 @@ _Result = TypeVar("_Result")
 class Link:
     """One connection and what hangs on it. A bulk way that was broken off is opened again where it is needed."""
 
-    def __init__(self, session: Session, limiter: Limiter) -> None:
+    def __init__(self, session: Session, limiter: Limiter, coming: asyncio.Task[Stream] | None = None) -> None:
         self.session = session
         self.files = FarFiles(session)
         self._limiter = limiter
@@ -49,11 +49,17 @@ class Link:
         self._hasher: FarHasher | None = None
         self._shell_root = b""
         self._why_not = ""
+        self._coming = coming
 
     @classmethod
     async def open(cls, access: SshAccess, limiter: Limiter) -> Link:
-        """Connect; raises ``TransportError``."""
-        return cls(await Session.open(access), limiter)
+        """Connect; the stream, which most will need, is opened at the same time. Raises ``TransportError``."""
+        coming = asyncio.create_task(Stream.open(access, limiter))
+        try:
+            return cls(await Session.open(access), limiter, coming)
+        except BaseException:
+            await _let_go(coming)
+            raise
 
     @property
     def alive(self) -> bool:
@@ -142,7 +148,8 @@ class Link:
         return WrittenWay(self.session, self.files, self._limiter, self._hasher, self.explained)
 
     async def _stream(self, marker: bytes) -> Stream:
-        stream = await Stream.open(self.session.access, self._limiter)
+        coming, self._coming = self._coming, None
+        stream = await (coming or Stream.open(self.session.access, self._limiter))
         try:
             self._shell_root = await stream.where(self.session.root, os.fsencode(MARKER_NAME), marker)
         except BaseException:
@@ -208,8 +215,19 @@ class Link:
 
     async def close(self) -> None:
         """End everything; idempotent."""
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            await _let_go(coming)
         await self.drop_way()
         await self.session.close()
+
+
+async def _let_go(coming: asyncio.Task[Stream]) -> None:
+    """End a stream that nobody needs, whether it is open yet or not."""
+    coming.cancel()
+    [stream] = await asyncio.gather(coming, return_exceptions=True)
+    if isinstance(stream, Stream):
+        await stream.end()
 
 
 async def _both(

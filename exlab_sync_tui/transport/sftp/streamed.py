@@ -6,10 +6,10 @@ import asyncio
 import errno
 import os
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.model.entry import EntryKind
+from exlab_sync_tui.model.entry import EntryKind, FileRecord
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.transport.sentences import from_child
 from exlab_sync_tui.transport.ssh.stream import Sent
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from exlab_sync_tui.errors import TransportError
-    from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Pulse, PushPlan, RemoteEntry
     from exlab_sync_tui.transport.copier.wire import Told
     from exlab_sync_tui.transport.ssh.feeder import Part
@@ -70,7 +69,7 @@ class StreamedWay:
                 if answer.error not in (0, errno.ENOENT):
                     raise await self._far(answer.error, f"{folder}/{record.rel}")
                 far = None if answer.error else answer.digest
-                checked.append(replace(record, far_sha256=far, rung=EvidenceLevel.REMOTE_HASH if far else None))
+                checked.append(checked_record(record, record.sha256, far))
             pulse.files_done += len(checked)
             pulse.current = some[-1].rel
             yield checked
@@ -106,7 +105,7 @@ class StreamedWay:
             if answer.error:
                 refused = refused or (answer.error, f"{plan.folder}/{record.rel}")
             else:
-                done.append(replace(record, sha256=digest, far_sha256=answer.digest, rung=EvidenceLevel.REMOTE_HASH))
+                done.append(checked_record(record, digest, answer.digest))
         plan.pulse.files_done += len(done)
         if refused:
             return done, await self._far(*refused)
@@ -185,6 +184,12 @@ def cut(page: Sequence[FileRecord], *, files: int, size: int) -> Iterator[list[F
         filled += record.size
     if batch:
         yield batch
+
+
+def checked_record(record: FileRecord, sent: bytes | None, far: bytes | None) -> FileRecord:
+    """The record with both digests; spelled out, because ``replace`` would cost more than all the rest."""
+    rung = EvidenceLevel.REMOTE_HASH if far else None
+    return FileRecord(record.rel, record.size, record.mtime_ns, record.inode, sent, far, rung, record.published)
 
 
 def _part(record: FileRecord, found: Answer | None) -> Part:

@@ -1,11 +1,12 @@
 """How does a run get onto a NAS over SSH, and how is it proved there? (``ARCHITECTURE.md`` decision 7)
 
-asyncssh is loaded with the first connection, in a thread: who only looks at the store does not pay for it.
+asyncssh is loaded in a thread as soon as there is a transport: who only looks at the store does not pay for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
@@ -54,6 +55,7 @@ class SftpTransport:
         self._users = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        threading.Thread(target=import_module, args=(_LINK,), name="loading", daemon=True).start()
 
     @property
     def title(self) -> str:
@@ -99,7 +101,7 @@ class SftpTransport:
 
     async def find(self, folder: str) -> RemoteEntry | None:
         """What lies at this path, links not followed."""
-        return await self._there(folder, lambda link: link.files.find(folder))
+        return await self._there(folder, lambda link: link.files.find(folder), reading=True)
 
     def list(self, folder: str) -> AsyncGenerator[Sequence[RemoteEntry], None]:
         """Everything below a far folder in the order of path bytes, in pages."""
@@ -139,7 +141,8 @@ class SftpTransport:
 
     async def read_text(self, folder: str, rel: str, *, limit: int = 64 << 20) -> bytes | None:
         """A small file's bytes; ``UNKNOWN`` if there are more than *limit*."""
-        return await self._there(f"{folder}/{rel}", lambda link: link.files.read(f"{folder}/{rel}", limit))
+        place = f"{folder}/{rel}"
+        return await self._there(place, lambda link: link.files.read(place, limit), reading=True)
 
     async def publish(self, assembled: str, final: str) -> None:
         """Flush, rename without replacing anything, flush again; the flushes where the account runs commands."""
@@ -172,12 +175,28 @@ class SftpTransport:
         await self._drop()
         await asyncio.gather(*self._ending)
 
-    async def _there(self, rel: str, work: Callable[[Link], Awaitable[_Result]]) -> _Result:
-        """Do something on the destination once its marker has been recognised."""
-
+    async def _there(self, rel: str, work: Callable[[Link], Awaitable[_Result]], *, reading: bool = False) -> _Result:
+        """Do something on the destination once its marker has been recognised; only *reading* need not wait for it."""
+        if reading and self._link is not None and self._link.alive:
+            return await self._meanwhile(rel, work)
         link = await self._enter(recognise=True)
         try:
             return await link.asked(rel, _awaited(work(link)))
+        finally:
+            self._leave()
+
+    async def _meanwhile(self, rel: str, work: Callable[[Link], Awaitable[_Result]]) -> _Result:
+        """Read, and look at the marker at the same time; what was read counts only if the marker is right."""
+        link = await self._enter()
+        try:
+            reading = asyncio.ensure_future(link.asked(rel, _awaited(work(link))))
+            try:
+                if not await self._still_good(link, recognise=True):
+                    return await self._there(rel, work)
+                return await reading
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
         finally:
             self._leave()
 
