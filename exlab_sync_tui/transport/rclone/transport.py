@@ -22,6 +22,7 @@ from exlab_sync_tui.transport.rclone.workroom import Workroom
 from exlab_sync_tui.transport.sentences import taken
 from exlab_sync_tui.transport.tools import marker
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
+from exlab_sync_tui.transport.tools.rest import Rest
 from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.rclone.remote import Offer
 
 _PAGE = 1_000
-_REST = 30.0
-"""Seconds that rclone stays after its last work, so that the next step finds it and its connections."""
-
 _KNOWN_FOR = 2.0
 """Seconds for which a marker that was seen stands: publishing file by file must not read it before each file."""
 
@@ -81,9 +79,7 @@ class RcloneTransport:
         self._seen_at = float("-inf")
         self._hands = Hands()
         self._names: Capabilities | None = None
-        self._busy = 0
-        self._alarm: asyncio.TimerHandle | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        self._rest = Rest(self._daemon.end)
 
     @property
     def title(self) -> str:
@@ -98,7 +94,7 @@ class RcloneTransport:
     async def probe(self) -> DestinationState:
         """Marker, space and evidence, within ``probe_seconds``, else ``NETWORK``."""
         try:
-            async with asyncio.timeout(self._options.probe_seconds), self._working():
+            async with asyncio.timeout(self._options.probe_seconds), self._rest.working():
                 identity = await self._identity()
                 offer = await self._remote.offer()
                 free, total = await self._space()
@@ -114,7 +110,7 @@ class RcloneTransport:
 
     async def adopt(self, identity: Identity) -> Identity:
         """Write the marker if there is none; the root is made if it is missing."""
-        async with self._working():
+        async with self._rest.working():
             found = await self._identity()
             if found is None:
                 await self._remote.call("operations/mkdir", remote="")
@@ -241,9 +237,8 @@ class RcloneTransport:
 
     async def close(self) -> None:
         """End rclone at once; what it wrote stays to be resumed. Idempotent."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-        await asyncio.gather(self._daemon.end(), *self._ending)
+        await self._rest.end()
+        await self._daemon.end()
         self._workroom.close()
         self._hands.close()
 
@@ -339,29 +334,11 @@ class RcloneTransport:
     @asynccontextmanager
     async def _there(self) -> AsyncIterator[None]:
         """Work on the destination that is expected: its marker is read first."""
-        async with self._working():
+        async with self._rest.working():
             if time.monotonic() - self._seen_at > _KNOWN_FOR:
                 marker.refuse_other(await self._identity(), self._expected or self._seen, self._title)
                 self._seen_at = time.monotonic()
             yield
-
-    @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """rclone is left to rest once nothing has been asked of it for a while."""
-        self._busy += 1
-        if self._alarm is not None:
-            self._alarm.cancel()
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            if not self._busy:
-                self._alarm = asyncio.get_running_loop().call_later(_REST, self._let_rest)
-
-    def _let_rest(self) -> None:
-        ending = asyncio.get_running_loop().create_task(self._daemon.end())
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
 
     @asynccontextmanager
     async def _killing_unless_done(self) -> AsyncIterator[None]:

@@ -25,7 +25,7 @@ PARTIAL = ".exlab-partial"
 
 _PROGRESS = re.compile(rb" *(\d+) +\d+% ")
 _LOOK_SECONDS = 0.5
-_SEND = ("-t", f"--partial-dir={PARTIAL}", "--info=progress2,name1", "--outbuf=N")
+_SEND = ("-t", f"--partial-dir={PARTIAL}", "--info=progress2", "--outbuf=N")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from exlab_sync_tui.transport.rsync.shell import Commands
 from exlab_sync_tui.transport.sentences import away, taken
 from exlab_sync_tui.transport.tools import marker
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
+from exlab_sync_tui.transport.tools.rest import Rest
 from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class RsyncTransport:
         self._options = options
         self._limiter = limiter
         self._hands = Hands()
+        self._rest = Rest(self._let_go)
         self._account = Account(options.access, options.lease_fd)
         self._far = FarFolder(self._account)
         self._commands = Commands(self._account)
@@ -107,7 +109,7 @@ class RsyncTransport:
     async def probe(self) -> DestinationState:
         """Marker, space and evidence, within ``probe_seconds``, else ``NETWORK``."""
         try:
-            async with asyncio.timeout(self._options.probe_seconds):
+            async with asyncio.timeout(self._options.probe_seconds), self._rest.working():
                 if await self._account.has_shell():
                     content, free, total = await self._commands.look(MARKER_NAME)
                     identity = marker.identity_in(content, self.title)
@@ -124,10 +126,11 @@ class RsyncTransport:
 
     async def adopt(self, identity: Identity) -> Identity:
         """Write the marker if there is none; the root itself must be there."""
-        found = await self._identity()
-        if found is None:
-            await self._put(MARKER_NAME, marker.marker_text(identity))
-            found = await self._identity() or identity
+        async with self._rest.working():
+            found = await self._identity()
+            if found is None:
+                await self._put(MARKER_NAME, marker.marker_text(identity))
+                found = await self._identity() or identity
         self._seen = found.id
         return found
 
@@ -252,8 +255,8 @@ class RsyncTransport:
 
     async def close(self) -> None:
         """End all children at once; what they wrote stays to be resumed. Idempotent."""
-        await self._commands.let_go()
-        await self._account.close()
+        await self._rest.end()
+        await self._let_go()
         self._hands.close()
 
     async def _opened(self, incoming: str, owner: Owner) -> bytes | None:
@@ -278,6 +281,11 @@ class RsyncTransport:
             await self._commands.write(path, data)
         else:
             await self._far.put({path: data})
+
+    async def _let_go(self) -> None:
+        """End the open connection; the next errand opens another."""
+        await self._commands.let_go()
+        await self._account.close()
 
     async def _proven(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> Sequence[FileRecord]:
         if await self._hashes_there():
@@ -352,10 +360,11 @@ class RsyncTransport:
     @asynccontextmanager
     async def _there(self) -> AsyncIterator[None]:
         """Work on the destination that is expected: its marker is read first."""
-        if time.monotonic() - self._seen_at > _KNOWN_FOR:
-            marker.refuse_other(await self._identity(), self._expected or self._seen, self.title)
-            self._seen_at = time.monotonic()
-        yield
+        async with self._rest.working():
+            if time.monotonic() - self._seen_at > _KNOWN_FOR:
+                marker.refuse_other(await self._identity(), self._expected or self._seen, self.title)
+                self._seen_at = time.monotonic()
+            yield
 
     @asynccontextmanager
     async def _killing_unless_done(self) -> AsyncIterator[None]:
