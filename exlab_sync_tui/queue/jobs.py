@@ -43,7 +43,6 @@ RELEASE_SQL = f"UPDATE jobs INDEXED BY jobs_held {_RELEASED} AND equipment_id = 
 RELEASE_RUN_SQL = f"UPDATE jobs {_RELEASED} AND run_path = ?"
 # The index is named because SQLite, without statistics, may take another one and read an equipment's whole backlog.
 
-STALE_SQL = f"SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_of_pass WHERE equipment_id = ? AND passed_at <= ?"
 
 _CHANGEABLE = frozenset(JobChanges.__annotations__)
 MOVING = frozenset({SyncJobState.RUNNING, SyncJobState.AWAITING_VERIFY})
@@ -72,6 +71,15 @@ def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
         for place in range(len(wanted.states))
     )
     return f"SELECT {JOB_COLUMNS} FROM jobs WHERE seq IN ({branches}) {page}"
+
+
+def stale_sql(states: int) -> str:
+    """The query for jobs in so many states whose last pass is long ago, by equipment, states, moment, limit, skip."""
+    return (
+        f"SELECT {JOB_COLUMNS} FROM jobs INDEXED BY jobs_of_pass"
+        f" WHERE equipment_id = ? AND state IN ({', '.join('?' * states)}) AND passed_at <= ?"
+        " ORDER BY passed_at, seq LIMIT ? OFFSET ?"
+    )
 
 
 def _page_values(wanted: JobFilter) -> dict[str, object]:
@@ -270,8 +278,8 @@ class Jobs:
     ) -> list[SyncJobRow]:
         """A page by the moment of the last pass; rows that cannot be read are left out."""
         rows = db.execute(
-            f"{STALE_SQL} AND state IN ({', '.join('?' * len(states))}) ORDER BY passed_at, seq LIMIT ? OFFSET ?",
-            (equipment_id, moment_text(before), *sorted(state.value for state in states), limit, skip),
+            stale_sql(len(states)),
+            (equipment_id, *sorted(state.value for state in states), moment_text(before), limit, skip),
         )
         return list(self._skips.each(rows, read_job, "job"))
 

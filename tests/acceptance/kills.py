@@ -42,7 +42,8 @@ def whole_way(root: Path, points: Iterable[int], *, layout: str = "plain", publi
     kills = Kills()
     with Zygote(CleanupBench(root).lab) as zygote:
         for at in points:
-            bench = CleanupBench(root / f"{layout} {publish} {at}", layout, small=3).lay_out()
+            bench = CleanupBench(root / f"{layout} {publish} {at}", layout, small=3, direct=publish == "direct")
+            bench.lay_out()
             bench.lab.set("nas_cleanup", **NOW).set("sync", publish=publish)
             zygote.lab = bench.lab
             if not _kill_and_finish(kills, bench, zygote, at):

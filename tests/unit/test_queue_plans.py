@@ -10,7 +10,16 @@ import pytest
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.queue import ledger
 from exlab_sync_tui.queue.files import PAGE_SQL
-from exlab_sync_tui.queue.jobs import CLAIM_SQL, NEXT_DUE_SQL, PROMOTE_SQL, RELEASE_RUN_SQL, RELEASE_SQL, Jobs, page_sql
+from exlab_sync_tui.queue.jobs import (
+    CLAIM_SQL,
+    NEXT_DUE_SQL,
+    PROMOTE_SQL,
+    RELEASE_RUN_SQL,
+    RELEASE_SQL,
+    Jobs,
+    page_sql,
+    stale_sql,
+)
 from exlab_sync_tui.queue.schema import migrations
 from exlab_sync_tui.queue.skipping import Skips
 from exlab_sync_tui.queue.store import FilesWanted, JobFilter
@@ -120,3 +129,11 @@ def test_questions_about_any_number_of_runs_have_one_text(db: sqlite3.Connection
         assert len(jobs.by_runs(Noting(), runs)) == number  # type: ignore[arg-type]  # all that is asked of it
         assert ledger.observations(Noting(), runs) == {}  # type: ignore[arg-type]  # all that is asked of it
     assert len(texts) == 2
+
+
+@pytest.mark.parametrize("states", [1, 3])
+def test_what_was_proved_long_ago_is_found_by_an_index(db: sqlite3.Connection, states: int) -> None:
+    values = ("E1", *["verified", "cleaned", "failed"][:states], "2025-03-09T12:00:00.000000Z", 10, 0)
+    steps = plan(db, stale_sql(states), values)
+    assert "INDEX jobs_of_pass (equipment_id=? AND state=? AND passed_at<?)" in steps
+    assert ("TEMP B-TREE" in steps) is (states > 1), "only what is overdue is sorted"

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.base import DestinationState, Owner, RemoteEntry, Transport
 
 _RECEIPT = f"{CACHE_FOLDER}/receipt.json"
-_BEGUN = f"{CACHE_FOLDER}/.exlab-owner.json"
+_OWNER = ".exlab-owner.json"
+_BEGUN = f"{CACHE_FOLDER}/{_OWNER}"
 """Says whose a final folder is into which files come one by one, until its receipt does."""
 
 
@@ -73,7 +74,7 @@ class AssembledWay:
         if owner is not None or not trip.job.publishing or await self.manner() != "direct":
             return owner == _signature(trip.owner)
         async for page in self._transport.list(trip.job.nas_path):
-            if any(entry.kind != EntryKind.FOLDER for entry in page):
+            if any(entry.kind != EntryKind.FOLDER and not _is_unfinished_owner(entry.rel) for entry in page):
                 return False
         return True
 
@@ -251,6 +252,12 @@ class AssembledWay:
                     " it is written again at the next attempt.",
                     TransportErrorKind.HASH_MISMATCH,
                 )
+
+
+def _is_unfinished_owner(rel: str) -> bool:
+    """Whether it is the owner file as it was just being written: nobody else's file is called like that."""
+    folder, _, name = rel.rpartition("/")
+    return folder == CACHE_FOLDER and name != _OWNER and _OWNER in name
 
 
 def _signature(owner: Owner) -> bytes:

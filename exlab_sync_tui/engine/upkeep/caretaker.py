@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ROUND_SECONDS = 60.0
 _AFTER_TROUBLE = 1_800.0
+_PROMOTIONS_SECONDS = 600.0
+"""While nothing is deleted, nobody waits for a run to become eligible: looking for those reads every verified row."""
 _PAGE = 200
 _CLOCK_STEP = timedelta(minutes=5)
 """So far the clock on the wall may go another way than the monotonic one before every planned look is made anew."""
@@ -70,6 +72,7 @@ class Caretaker:
         self._idle = asyncio.Event()
         self._not_before: dict[str, float] = {}
         self._drift = self._clock_difference()
+        self._next_promotions = 0.0
 
     def wake(self) -> None:
         """A run may have become due."""
@@ -122,7 +125,10 @@ class Caretaker:
 
     async def _wanted(self) -> AsyncIterator[SyncJobRow]:
         equipment_id, options, now = self._instrument.id, self._options, self._parts.now()
-        filters = [JobFilter(_VERIFIED, equipment_id, min_passes=options.min_passes)]
+        filters = []
+        if options.is_on or self._parts.clock.monotonic() >= self._next_promotions:
+            self._next_promotions = self._parts.clock.monotonic() + _PROMOTIONS_SECONDS
+            filters = [JobFilter(_VERIFIED, equipment_id, min_passes=options.min_passes)]
         if options.is_on:
             filters = [JobFilter(_ELIGIBLE, equipment_id, releasing=True), *filters, JobFilter(_ELIGIBLE, equipment_id)]
         for wanted in filters:

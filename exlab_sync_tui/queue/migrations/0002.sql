@@ -8,5 +8,5 @@ ALTER TABLE jobs ADD COLUMN beside TEXT NOT NULL DEFAULT '';  -- 8 characters of
 UPDATE jobs SET passed_at = CASE WHEN last_attempt_at > verified_at THEN last_attempt_at ELSE verified_at END
   WHERE verified_at IS NOT NULL AND verify_passes > 0;
 
-CREATE INDEX jobs_of_pass ON jobs (equipment_id, passed_at) WHERE passed_at IS NOT NULL;
+CREATE INDEX jobs_of_pass ON jobs (equipment_id, state, passed_at) WHERE passed_at IS NOT NULL;
 CREATE INDEX jobs_releasing ON jobs (equipment_id) WHERE releasing_at IS NOT NULL;
