@@ -75,6 +75,16 @@ def lock_file(path: Path) -> FileLock:
     return FileLock(path, fd)
 
 
+def user_name() -> str:
+    """Who is logged in; an account without a name, as in a container, is called by its number."""
+    import getpass  # noqa: PLC0415  # copying children import little
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
 def fsync_folder(path: Path) -> None:
     """Make the names in the folder *path* survive a power loss, where the system can be asked for it."""
     if sys.platform == "win32":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from exlab_sync_tui.cli.output import json_option, look
 from exlab_sync_tui.cli.place import place_of, place_options
+from exlab_sync_tui.platform import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -71,7 +71,7 @@ def demo(
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("The console needs a terminal. `exlab-sync demo --headless` tells the same as lines.")
     else:
-        show = _console(operator or getpass.getuser())
+        show = _console(operator or user_name())
         code = run_on_console(show, seed=seed, speed=speed, keep=keep, tiny=tiny, operator=operator)
     context.exit(code)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from exlab_sync_tui import settings
 from exlab_sync_tui.errors import ConfigError, ExlabSyncError
 from exlab_sync_tui.operate.state_folder import STORE_NAME
+from exlab_sync_tui.platform import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ class Place:
     @property
     def who(self) -> str:
         """Who acts: the operator that was named, or the user of this login."""
-        return self.operator or getpass.getuser()
+        return self.operator or user_name()
 
     @property
     def store_path(self) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import socket
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,6 +35,7 @@ from exlab_sync_tui.engine.works import Works
 from exlab_sync_tui.errors import RefusedError
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.run import EquipmentFolder, Layout
+from exlab_sync_tui.platform import user_name
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.settings import Settings, limit_kibps
 from exlab_sync_tui.transport.limiter import Limiter
@@ -111,7 +111,7 @@ class _Wiring:
             verifier=blueprint.verifier,
             minimum=blueprint.settings.verify.minimum,
             records_folder=blueprint.queue_db.parent / "records",
-            identities=Identities(socket.gethostname(), blueprint.operator or getpass.getuser(), tool_version()),
+            identities=Identities(socket.gethostname(), blueprint.operator or user_name(), tool_version()),
         )
 
     def works(self) -> Works:

@@ -143,3 +143,11 @@ def test_dropped_pages_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
         assert platform._is_cached(-1, 0, 100_000), "what cannot be asked counts as cached"
     finally:
         os.close(fd)
+
+
+def test_an_account_without_a_name_is_called_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 11111")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert platform.user_name() == str(os.getuid())

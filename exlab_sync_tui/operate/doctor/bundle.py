@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import io
 import json
 import os
 import secrets
 import socket
 import tarfile
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,7 @@ from exlab_sync_tui.operate.listing import as_data as row_data
 from exlab_sync_tui.operate.listing import listed
 from exlab_sync_tui.operate.runs import all_holds, all_jobs
 from exlab_sync_tui.operate.state_folder import STORE_NAME, log_path
+from exlab_sync_tui.platform import user_name
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.settings.overview import effective
 from exlab_sync_tui.text import safe_text, utc, without_secrets
@@ -111,9 +110,7 @@ def _kept(row: list[str]) -> int:
 
 
 def _names(patient: Patient, known: set[str]) -> set[str]:
-    names = {*known, socket.gethostname(), str(patient.config), str(patient.state)}
-    with suppress(OSError, KeyError):
-        names.add(getpass.getuser())
+    names = {*known, socket.gethostname(), user_name(), str(patient.config), str(patient.state)}
     if patient.settings is not None:
         equipment = [item.model_dump(mode="json") for item in patient.settings.equipment]
         for item in equipment:
