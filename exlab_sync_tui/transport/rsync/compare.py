@@ -46,7 +46,7 @@ class Comparison:
         rsync reads both sides and compares a checksum of the whole file; what it calls equal has our digest.
         """
         still, changed = await self._hands.aside(lambda: _split(source, records))
-        equal = await self._equal(source, folder, [record.rel for record in still], pulse)
+        equal = await self.equal(source, folder, [record.rel for record in still], pulse)
         again, moved = await self._hands.aside(lambda: _split(source, still))
         proven = [
             _with(it, it.sha256, EvidenceLevel.RSYNC_CHECKSUM) if it.rel in equal else _with(it, None, None)
@@ -60,7 +60,8 @@ class Comparison:
         pulse.checked_bytes += sum(it.size for it in again if it.rel in equal)
         return [done[record.rel] for record in records]
 
-    async def _equal(self, source: Path, folder: str, rels: Sequence[str], pulse: Pulse) -> set[str]:
+    async def equal(self, source: Path, folder: str, rels: Sequence[str], pulse: Pulse) -> set[str]:
+        """Which of these files are there and the same, as rsync says of each by name."""
         if not rels:
             return set()
         pulse.current = rels[0]
@@ -71,8 +72,7 @@ class Comparison:
             names=rels,
             good=(0, NOT_ALL),
         )
-        lines = [line for line in ended.out.split(b"\n") if line.startswith(b".f")]
-        return {plain(line[_ITEM:]) for line in lines}
+        return itemised(ended.out, b".f")
 
     async def read_back(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> list[FileRecord]:
         """Fetch files and hash them here, a bounded amount at a time; an absent one has no digest."""
@@ -116,6 +116,11 @@ class Comparison:
         pulse.checked_bytes += sum(it.size for it, digest in zip(records, found, strict=True) if digest)
         rung = EvidenceLevel.READ_BACK
         return [_with(it, digest, rung if digest else None) for it, digest in zip(records, found, strict=True)]
+
+
+def itemised(told: bytes, kind: bytes) -> set[str]:
+    """The files of which rsync says *kind*: ``.f`` the same, ``hf`` made as a hard link."""
+    return {plain(line[_ITEM:]) for line in told.split(b"\n") if line.startswith(kind)}
 
 
 def _split(source: Path, records: Sequence[FileRecord]) -> tuple[list[FileRecord], list[FileRecord]]:

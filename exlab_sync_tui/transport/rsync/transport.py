@@ -12,10 +12,10 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text
-from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState
+from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState, Pulse
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rsync.account import Account
-from exlab_sync_tui.transport.rsync.compare import Comparison
+from exlab_sync_tui.transport.rsync.compare import Comparison, itemised
 from exlab_sync_tui.transport.rsync.far import FarFolder
 from exlab_sync_tui.transport.rsync.names import sayable
 from exlab_sync_tui.transport.rsync.push import PARTIAL, Sending
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exlab_sync_tui.model.entry import FileRecord
-    from exlab_sync_tui.transport.base import Identity, Owner, Pulse, PushPlan, RemoteEntry
+    from exlab_sync_tui.transport.base import Identity, Owner, PushPlan, RemoteEntry
     from exlab_sync_tui.transport.limiter import Limiter
     from exlab_sync_tui.transport.ssh.access import SshAccess
 
@@ -326,12 +326,21 @@ class RsyncTransport:
         parent = final.rpartition("/")[0]
         place = f"../{assembled[len(parent) + 1 :]}" if parent and above.startswith(f"{parent}/") else ""
         link = place or f"{self._options.access.remote_path.rstrip('/')}/{assembled}"
-        await self._account.rsync(
-            ("-t", "--ignore-existing", f"--link-dest={sayable(link)}"),
+        ended = await self._account.rsync(
+            ("-t", "-ii", "--out-format=%i %n", "--ignore-existing", f"--link-dest={sayable(link)}"),
             f"{source}/",
             self._account.argument(final),
             names=rels,
         )
+        linked = itemised(ended.out, b"hf")
+        # what could not be a link was sent once more, and has not been compared yet
+        sent = [rel for rel in rels if rel not in linked]
+        equal = await self._comparison.equal(source, final, sent, Pulse())
+        if different := [rel for rel in sent if rel not in equal]:
+            raise TransportError(
+                f"{self.title}/{safe_text(final)}/{safe_text(different[0])} differs from what was sent.",
+                TransportErrorKind.HASH_MISMATCH,
+            )
         await self._far.remove(assembled, rels)
 
     async def _identity(self) -> Identity | None:

@@ -41,6 +41,7 @@ class Near:
     def __init__(self, source: Path) -> None:
         self._path = str(source)
         self._stopped = threading.Event()
+        self._turn = threading.Lock()
         try:
             self._root = Folder.root(source)
         except OSError as error:
@@ -51,20 +52,22 @@ class Near:
     def hashed(self, records: Sequence[FileRecord]) -> Hashed:
         """Read files and take their digests; raises ``StoppedError`` after ``stop``."""
         done: list[FileRecord] = []
-        for record in records:
-            try:
-                done.append(replace(record, sha256=self._digest(record)))
-            except Trouble as trouble:
-                return Hashed(done, self._error(trouble))
+        with self._turn:
+            for record in records:
+                try:
+                    done.append(replace(record, sha256=self._digest(record)))
+                except Trouble as trouble:
+                    return Hashed(done, self._error(trouble))
         return Hashed(done)
 
     def unchanged(self, hashed: Hashed) -> Hashed:
         """The records whose files are still the same, up to the first one that is not."""
-        for number, record in enumerate(hashed.records):
-            try:
-                self._open(record).close()
-            except Trouble as trouble:
-                return Hashed(hashed.records[:number], self._error(trouble))
+        with self._turn:
+            for number, record in enumerate(hashed.records):
+                try:
+                    self._open(record).close()
+                except Trouble as trouble:
+                    return Hashed(hashed.records[:number], self._error(trouble))
         return hashed
 
     def stop(self) -> None:
@@ -99,9 +102,11 @@ class Near:
         return from_child(trouble.told, title="", far="", near=self._path, free=None)
 
     def close(self) -> None:
-        """Close the folders; idempotent."""
-        self._parent.close()
-        self._root.close()
+        """Close the folders once no thread reads any more, be it that nobody waits for it; idempotent."""
+        self._stopped.set()
+        with self._turn:
+            self._parent.close()
+            self._root.close()
 
     def __enter__(self) -> Self:
         return self

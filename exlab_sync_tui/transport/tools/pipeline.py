@@ -77,16 +77,17 @@ class Pipeline:
 
     async def _send_all(self) -> None:
         try:
-            with await self._hands.aside(lambda: Near(self._plan.source), late=Near.close) as near:
-                try:
-                    async with aclosing(batches(self._plan.pages)) as found:  # type: ignore[type-var]  # a generator
-                        async for batch in found:
-                            sent = await self._send(near, batch)
-                            await self._ready.put(sent)
-                            if sent.trouble is not None:
-                                return
-                finally:
-                    near.stop()
+            near = await self._hands.aside(lambda: Near(self._plan.source), late=Near.close)
+            try:
+                async with aclosing(batches(self._plan.pages)) as found:  # type: ignore[type-var]  # a generator
+                    async for batch in found:
+                        sent = await self._send(near, batch)
+                        await self._ready.put(sent)
+                        if sent.trouble is not None:
+                            return
+            finally:
+                near.stop()
+                self._hands.aside(near.close)
         finally:
             await self._ready.put(None)
 
