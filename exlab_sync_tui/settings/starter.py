@@ -54,7 +54,9 @@ equipment:
 #      ssh_key_path: ~/.ssh/id_ed25519
 #      known_hosts: ~/.ssh/known_hosts
 #      remote_path: /srv/lab
-#      connections: 0                   # 0 lets the program choose
+#      connections: 0                   # the program opens two: one for what is small, one for the bulk
+# Before the first run: let the key in (`ssh-copy-id -i ~/.ssh/id_ed25519 lab@nas01.example.org`), accept the host key
+# once (`ssh lab@nas01.example.org`, after comparing its fingerprint), then `exlab-sync destination adopt`.
 #
 # A remote of rclone, whose credentials stay in rclone's own config:
 #    transport:

@@ -99,7 +99,7 @@ class SftpTransport(_Ssh):
     type: Literal["sftp"]
     """Always ``sftp``."""
     connections: Annotated[int, Number, Field(ge=0, le=64)] = 0
-    """Connections at the same time; 0 lets the program choose."""
+    """Accepted as it is; the program opens one connection for what is small and one for the bulk."""
 
 
 class RsyncSshTransport(_Ssh):

@@ -16,6 +16,7 @@ from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.transport.base import MARKER_NAME
 from exlab_sync_tui.transport.limiter import Limiter
+from exlab_sync_tui.transport.sftp.transport import SftpOptions, SftpTransport
 from tests.contract.labs.sftp import over_sftp, without_python
 from tests.contract.transport_lab import FINAL, INCOMING, OWNER, RUN, FarOnDisk, Lab, identity
 from tests.proxy import Proxy
@@ -195,6 +196,26 @@ async def test_every_byte_that_is_sent_asks_the_limiter(tmp_path: Path, server: 
         assert all(record.proven for record in (await lab.send()).values())
         read_back = 2 if way == "files" else 1
         assert 10 * MIB * read_back <= limiter.granted <= 11 * MIB * read_back
+        await transport.close()
+
+
+@pytest.mark.parametrize("way", ["tool", "files"])
+async def test_a_file_that_is_too_large_to_be_read_back_is_refused_before_it_is_sent(
+    tmp_path: Path, server: Sshd, way: str
+) -> None:
+    async with lab_at(tmp_path, server) as adopted:
+        transport = SftpTransport(
+            SftpOptions(server.access(tmp_path / "nas"), max_stream_bytes=MIB), Limiter(None, SystemClock())
+        )
+        await transport.open_incoming(INCOMING, OWNER)
+        lab = Lab(adopted.source, transport, adopted.far)
+        lab.put("a.raw", bytes(2 * MIB))
+        if way == "tool":  # the NAS proves it by itself
+            assert (await lab.send())["a.raw"].proven
+        else:
+            _, error = await lab.send_until_trouble(lab.records())
+            assert error.error_kind is TransportErrorKind.OVERSIZE
+            assert lab.far.read(f"{RUN}/a.raw") is None
         await transport.close()
 
 

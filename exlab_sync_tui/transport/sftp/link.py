@@ -37,7 +37,10 @@ _Result = TypeVar("_Result")
 class Link:
     """One connection and what hangs on it. A bulk way that was broken off is opened again where it is needed."""
 
-    def __init__(self, session: Session, limiter: Limiter, coming: asyncio.Task[Stream] | None = None) -> None:
+    def __init__(
+        self, session: Session, limiter: Limiter, coming: asyncio.Task[Stream] | None, largest: int | None
+    ) -> None:
+        self._largest = largest
         self.session = session
         self.files = FarFiles(session)
         self._limiter = limiter
@@ -52,11 +55,11 @@ class Link:
         self._coming = coming
 
     @classmethod
-    async def open(cls, access: SshAccess, limiter: Limiter) -> Link:
+    async def open(cls, access: SshAccess, limiter: Limiter, largest: int | None) -> Link:
         """Connect; the stream, which most will need, is opened at the same time. Raises ``TransportError``."""
         coming = asyncio.create_task(Stream.open(access, limiter))
         try:
-            return cls(await Session.open(access), limiter, coming)
+            return cls(await Session.open(access), limiter, coming, largest)
         except BaseException:
             await _let_go(coming)
             raise
@@ -145,7 +148,9 @@ class Link:
             self._hasher = await FarHasher.open(access, os.fsdecode(self.session.root), MARKER_NAME, marker)
         except (NoHasherError, TransportError) as error:
             self._why_not = safe_text(error)
-        return WrittenWay(self.session, self.files, self._limiter, self._hasher, self.explained)
+        return WrittenWay(
+            self.session, self.files, self._limiter, self._hasher, explain=self.explained, largest=self._largest
+        )
 
     async def _stream(self, marker: bytes) -> Stream:
         coming, self._coming = self._coming, None

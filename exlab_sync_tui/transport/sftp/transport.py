@@ -31,9 +31,13 @@ _LINK = "exlab_sync_tui.transport.sftp.link"
 
 @dataclass(frozen=True, slots=True)
 class SftpOptions:
-    """One account, and how long a connection that nobody uses stays open, in seconds."""
+    """One account, and how long a connection that nobody uses stays open, in seconds.
+
+    ``max_stream_bytes``: the largest file that may be read back, where nothing else can prove it.
+    """
 
     access: SshAccess
+    max_stream_bytes: int | None = None
     probe_seconds: float = 10.0
     idle_seconds: float = 30.0
 
@@ -70,10 +74,20 @@ class SftpTransport:
         """Marker, space, and what was found out about the account, within ``probe_seconds``, else ``NETWORK``."""
         try:
             async with asyncio.timeout(self._options.probe_seconds):
-                return await self._with_link(self._look)
+                return await self._seen_anew()
         except TimeoutError:
             await self._drop()
             raise away(self.title, f"no answer within {self._options.probe_seconds:g} s") from None
+
+    async def _seen_anew(self) -> DestinationState:
+        """A connection that was lost since it was last used says nothing of the destination: a new one does."""
+        before = self._link
+        try:
+            return await self._with_link(self._look)
+        except TransportError:
+            if before is None or before.alive:
+                raise
+        return await self._with_link(self._look)
 
     async def _look(self, link: Link) -> DestinationState:
         identity, space = await asyncio.gather(link.identity(), link.space())
@@ -232,7 +246,9 @@ class SftpTransport:
                     await self._drop()
                 if self._link is None:
                     module = await asyncio.to_thread(import_module, _LINK)
-                    self._link = link = await module.Link.open(self._options.access, self._limiter)
+                    self._link = link = await module.Link.open(
+                        self._options.access, self._limiter, self._options.max_stream_bytes
+                    )
                     if recognise:
                         await link.check(self._expected or self._seen)
                 return self._link

@@ -16,21 +16,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncssh
 
+from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
-from exlab_sync_tui.transport.copier.source import Source
-from exlab_sync_tui.transport.copier.wire import Side, Trouble
+from exlab_sync_tui.text import safe_text, size
+from exlab_sync_tui.transport.copier.wire import Trouble
 from exlab_sync_tui.transport.sentences import from_child
 from exlab_sync_tui.transport.sftp.files import as_bytes, flush
+from exlab_sync_tui.transport.sftp.near import PIECE, LargeSource, read_small
 from exlab_sync_tui.transport.sftp.streamed import Standing, batches, ended
-from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
-    from exlab_sync_tui.errors import TransportError
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Pulse, PushPlan
-    from exlab_sync_tui.transport.copier.wire import FilePart
     from exlab_sync_tui.transport.limiter import Limiter
     from exlab_sync_tui.transport.sftp.files import FarFiles
     from exlab_sync_tui.transport.sftp.session import Session
@@ -40,7 +39,6 @@ _Result = TypeVar("_Result")
 LARGE = 8 << 20
 BATCH_FILES = 128
 _FILES_AT_ONCE = 32
-_PIECE = 2 << 20
 _PIECES_AT_ONCE = 4
 _NEW = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
 _MODE = 0o666
@@ -56,7 +54,10 @@ class Refused(Exception):  # noqa: N818  # becomes a TransportError where the se
 
 
 class WrittenWay:
-    """Sends and checks over the SFTP channel of *session*; *hasher* computes digests there, if there is one."""
+    """Sends and checks over the SFTP channel of *session*; *hasher* computes digests there, if there is one.
+
+    *largest* bytes of a file may be read back where there is none.
+    """
 
     def __init__(
         self,
@@ -64,13 +65,16 @@ class WrittenWay:
         files: FarFiles,
         limiter: Limiter,
         hasher: FarHasher | None,
+        *,
         explain: Callable[[asyncssh.Error | OSError, str], Awaitable[TransportError]],
+        largest: int | None,
     ) -> None:
         self._session = session
         self._files = files
         self._limiter = limiter
         self._hasher = hasher
         self._explain = explain
+        self._largest = largest
         self._room = asyncio.Semaphore(_FILES_AT_ONCE)
         self._made: set[str] = set()
 
@@ -79,6 +83,18 @@ class WrittenWay:
         """What its digests stand on."""
         return EvidenceLevel.REMOTE_HASH if self._hasher else EvidenceLevel.READ_BACK
 
+    def _refuse_oversize(self, records: Iterable[FileRecord]) -> None:
+        """``OVERSIZE`` for a file that could only be proved by reading more back than is allowed."""
+        largest = self._largest
+        for record in records:
+            if largest is not None and record.size > largest and self._hasher is None:
+                raise TransportError(
+                    f"{safe_text(record.rel)} has {size(record.size)}, and {self._session.access.title} can only be"
+                    f" proved by reading back, which verify.max_stream_bytes allows up to {size(largest)}; raise it, or"
+                    " let the account run commands.",
+                    TransportErrorKind.OVERSIZE,
+                )
+
     async def push(self, plan: PushPlan) -> AsyncGenerator[list[FileRecord], None]:
         """Send the plan; the digests of a batch are taken while the next one is on its way."""
         standing = Standing(self._files.pages(plan.folder))
@@ -86,6 +102,7 @@ class WrittenWay:
         try:
             async for batch in ended(batches(plan.pages, files=BATCH_FILES)):
                 trouble = None
+                self._refuse_oversize(batch)
                 if batch:
                     sent, trouble = await self._send(plan, batch, await standing.of(batch))
                     checking.append(asyncio.create_task(self._checked(plan.folder, sent, plan.pulse)))
@@ -106,6 +123,7 @@ class WrittenWay:
         self, folder: str, records: Sequence[FileRecord], pulse: Pulse
     ) -> AsyncGenerator[list[FileRecord], None]:
         """Fresh digests of what lies in *folder* now."""
+        self._refuse_oversize(records)
         for start in range(0, len(records), BATCH_FILES):
             checked = await self._checked(folder, records[start : start + BATCH_FILES], pulse)
             pulse.files_done += len(checked)
@@ -141,7 +159,7 @@ class WrittenWay:
     async def _send_small(
         self, plan: PushPlan, batch: list[FileRecord], there: dict[str, int]
     ) -> tuple[list[FileRecord], TransportError | None]:
-        contents, trouble = await asyncio.to_thread(_read, os.fspath(plan.source), batch)
+        contents, trouble = await asyncio.to_thread(read_small, os.fspath(plan.source), batch)
         whole = [record for record in batch[: len(contents)] if there.get(record.rel) == record.size]
         far = {record.rel: record.far_sha256 for record in await self._checked(plan.folder, whole, plan.pulse)}
         sent, work = [], []
@@ -201,13 +219,13 @@ class WrittenWay:
             return await self._session.sftp.open(far, _NEW, encoding=None)
 
     async def _send_large(self, plan: PushPlan, record: FileRecord, there: int) -> FileRecord:
-        source = await asyncio.to_thread(_Local, os.fspath(plan.source), record)
+        source = await asyncio.to_thread(LargeSource, os.fspath(plan.source), record)
         try:
             return await self._stream(plan, record, source, there)
         finally:
             await asyncio.to_thread(source.close)
 
-    async def _stream(self, plan: PushPlan, record: FileRecord, source: _Local, there: int) -> FileRecord:
+    async def _stream(self, plan: PushPlan, record: FileRecord, source: LargeSource, there: int) -> FileRecord:
         path = f"{plan.folder}/{record.rel}"
         plan.pulse.current = record.rel
         offset = await self._confirmed(path, source, there, plan.pulse)
@@ -227,7 +245,7 @@ class WrittenWay:
             raise Refused(error, path) from error
         return replace(record, sha256=source.digest())
 
-    async def _confirmed(self, path: str, source: _Local, there: int, pulse: Pulse) -> int:
+    async def _confirmed(self, path: str, source: LargeSource, there: int, pulse: Pulse) -> int:
         """How many of the bytes that are there equal the source's beginning; the source stands behind them."""
         if not there:
             return 0
@@ -242,7 +260,7 @@ class WrittenWay:
         return 0
 
     async def _write_on(
-        self, plan: PushPlan, record: FileRecord, source: _Local, file: asyncssh.SFTPClientFile, offset: int
+        self, plan: PushPlan, record: FileRecord, source: LargeSource, file: asyncssh.SFTPClientFile, offset: int
     ) -> None:
         """Write from *offset* on. Pieces go out in their order, so that what is there is a beginning at any time."""
         under_way: deque[asyncio.Task[int]] = deque()
@@ -252,7 +270,7 @@ class WrittenWay:
 
         try:
             while offset < record.size:
-                wanted = await self._limiter.acquire(min(record.size - offset, _PIECE))
+                wanted = await self._limiter.acquire(min(record.size - offset, PIECE))
                 piece = await asyncio.to_thread(source.next_piece, wanted)
                 under_way.append(asyncio.create_task(file.write(piece, offset)))
                 offset += len(piece)
@@ -297,7 +315,7 @@ class WrittenWay:
         file = await self._session.sftp.open(self._session.path(path), asyncssh.FXF_READ, encoding=None)
         try:
             while at < until:
-                wanted = await self._limiter.acquire(min(until - at, _PIECE))
+                wanted = await self._limiter.acquire(min(until - at, PIECE))
                 piece = await file.read(wanted, at)
                 if not piece:
                     break
@@ -315,81 +333,6 @@ class WrittenWay:
 
 _HASHED_HERE = 256 << 10
 """Bytes that are hashed on the event loop: it takes less than handing them to a thread."""
-
-
-class _Local:
-    """One large file of the run while it is read, in whatever thread; each read is hashed."""
-
-    def __init__(self, near: str, record: FileRecord) -> None:
-        folder, _, name = record.rel.rpartition("/")
-        self._sha = hashlib.sha256()
-        self._view = memoryview(bytearray(_PIECE))
-        try:
-            with Folder.root(near) as top:
-                self._folder = top.below(folder)
-        except OSError as error:
-            raise Trouble(Side.NEAR, record.rel, error.errno or 0) from None
-        try:
-            self._source = Source(self._folder, name, _as_part(record))
-        except BaseException:
-            self._folder.close()
-            raise
-
-    def next_piece(self, wanted: int) -> bytes:
-        count = self._source.read_into(self._view[:wanted])
-        piece = bytes(self._view[:count])
-        self._sha.update(piece)
-        return piece
-
-    def hash_beginning(self, length: int) -> bytes:
-        self._sha = self._source.hash_beginning(length, self._view)
-        return self._sha.digest()
-
-    def rewind(self) -> None:
-        self._source.rewind()
-        self._sha = hashlib.sha256()
-
-    def check_unchanged(self) -> None:
-        self._source.check_unchanged()
-
-    def digest(self) -> bytes:
-        return self._sha.digest()
-
-    def close(self) -> None:
-        self._source.close()
-        self._folder.close()
-
-
-def _as_part(record: FileRecord) -> FilePart:
-    return record.rel, record.size, record.mtime_ns, record.inode
-
-
-def _read(near: str, batch: Sequence[FileRecord]) -> tuple[list[tuple[bytes, bytes]], Trouble | None]:
-    """The content of small files and its digest, in order, until one cannot be read."""
-    contents: list[tuple[bytes, bytes]] = []
-    try:
-        for record in batch:
-            content = _content(near, record)
-            contents.append((content, hashlib.sha256(content).digest()))
-    except Trouble as trouble:
-        return contents, trouble
-    return contents, None
-
-
-def _content(near: str, record: FileRecord) -> bytes:
-    folder, _, name = record.rel.rpartition("/")
-    try:
-        with Folder.root(near) as top:
-            below = top.below(folder)
-    except OSError as error:
-        raise Trouble(Side.NEAR, record.rel, error.errno or 0) from None
-    with below, Source(below, name, _as_part(record)) as source:
-        content = bytearray(record.size)
-        view, at = memoryview(content), 0
-        while at < record.size:
-            at += source.read_into(view[at:])
-        source.check_unchanged()
-        return bytes(content)
 
 
 async def _all(work: Iterable[Coroutine[None, None, _Result]]) -> list[_Result]:
