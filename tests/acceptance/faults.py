@@ -97,7 +97,7 @@ ROWS = (
     ),
     Row(
         "NAS full, quota, read-only, permission denied",
-        tests=(f"{_ACCEPTANCE}/test_share_faults.py", f"{_UNIT}/test_mount_errors.py"),
+        tests=(f"{_ACCEPTANCE}/test_share_faults.py", f"{_UNIT}/test_transport_sentences.py"),
         asserted=_SIDES,
     ),
     Row(
