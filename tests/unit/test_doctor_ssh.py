@@ -174,10 +174,11 @@ def test_a_tool_that_is_missing_or_too_old(server: Sshd, tmp_path: Path) -> None
 
 
 @pytest.mark.full
-def test_a_real_server_is_tried_out_and_left_as_it_was(server: Sshd, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sftp", "rsync_ssh"])
+def test_a_real_server_is_tried_out_and_left_as_it_was(server: Sshd, tmp_path: Path, kind: str) -> None:
     far = tmp_path / "far"
     far.mkdir()
-    shelf = configured(server, tmp_path, "rsync_ssh")
+    shelf = configured(server, tmp_path, kind)
     shelf.config.write_text(shelf.config.read_text().replace("/srv/lab", str(far)))
     done = shelf.ask("destination", "adopt", "READER_01", "--yes")
     assert done.exit_code == 0, done.output
