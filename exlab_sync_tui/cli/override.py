@@ -19,15 +19,15 @@ from exlab_sync_tui.errors import NotFoundError, OrphanRunError
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.finding import Rule
+from exlab_sync_tui.operate.objections import override_rows
 from exlab_sync_tui.operate.runs import find_run
 from exlab_sync_tui.operate.wiring import equipment_folders
 from exlab_sync_tui.provenance.creation import read_creation
-from exlab_sync_tui.provenance.overrides import in_force, is_tombstone
 from exlab_sync_tui.text import parse_instant, safe_text, utc
 from exlab_sync_tui.watch.discovery import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from exlab_sync_tui.cli.place import Place
@@ -111,7 +111,7 @@ def list_overrides(context: click.Context, run: str, *, as_json: bool) -> None:
     """Every override of a run, who recorded it and why, and whether it is in force."""
     place = place_of(context)
     found = locate(Path(_known_path(place, run)), equipment_folders(place.load().settings))
-    rows = _rows(_entries(place, found), SystemClock().now())
+    rows = override_rows(_entries(place, found), SystemClock().now())
     if as_json:
         put_json(list(rows))
         return
@@ -164,30 +164,3 @@ def _entries(place: Place, run: RunFolder) -> list[Mapping[str, Any]]:
             raise
         return list(granted_to(place, run))
     return [*creation.validation_overrides, *granted_to(place, run)]
-
-
-def _rows(entries: Sequence[Mapping[str, Any]], now: datetime) -> list[dict[str, str]]:
-    """Overrides in the order of the file, and by whom each was revoked."""
-    ends = {str(entry["revokes"]): entry for entry in entries if is_tombstone(entry)}
-    return [
-        {
-            "id": str(entry.get("id") or ""),
-            "rule": str(entry.get("problem_class", "")),
-            "state": _state(entry, ends, now),
-            "operator": str(entry.get("operator", "")),
-            "recorded_at": str(entry.get("recorded_at", "")),
-            "expires_at": str(entry.get("expires_at") or ""),
-            "reason": str(entry.get("reason", "")),
-        }
-        for entry in entries
-        if not is_tombstone(entry)
-    ]
-
-
-def _state(entry: Mapping[str, object], ends: Mapping[str, Mapping[str, object]], now: datetime) -> str:
-    if in_force([entry, *ends.values()], now):
-        return f"until {entry['expires_at']}" if entry.get("expires_at") else "in force"
-    end = ends.get(str(entry.get("id")))
-    if end is not None:
-        return f"revoked by {end.get('operator', '')}: {end.get('reason', '')}"
-    return "revoked" if entry.get("revoked") else "expired"

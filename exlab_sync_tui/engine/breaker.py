@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.cockpit.room import as_note, room_note
 from exlab_sync_tui.engine.patience import within
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
@@ -109,6 +110,7 @@ class Breaker:
                 f" run {adopt} if it was replaced on purpose.",
                 TransportErrorKind.WRONG_DESTINATION,
             )
+        await self._parts.store.note(room_note(self._destination.key), as_note(state, self._parts.now()))
         return state.identity.id
 
     async def trouble(self) -> Trouble | None:

@@ -8,6 +8,7 @@ from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError, StoreEr
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
 from exlab_sync_tui.queue import ledger
+from exlab_sync_tui.queue.paging import page_sql, page_values
 from exlab_sync_tui.queue.rows import (
     EPOCH,
     JOB_COLUMNS,
@@ -21,7 +22,7 @@ from exlab_sync_tui.queue.rows import (
     read_job,
     readiness,
 )
-from exlab_sync_tui.queue.store import HistoryEntry, JobChanges, JobFilter, NewJob
+from exlab_sync_tui.queue.store import HistoryEntry, JobChanges, JobFilter, JobKey, NewJob
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -48,31 +49,6 @@ _CHANGEABLE = frozenset(JobChanges.__annotations__)
 MOVING = frozenset({SyncJobState.RUNNING, SyncJobState.AWAITING_VERIFY})
 
 
-def page_sql(wanted: JobFilter, *, newest_first: bool = False) -> str:
-    """The query for a page of jobs: one branch per wanted state, so that each walks an index in the order of ``seq``.
-
-    Parameters by name: after, limit, skip, equipment, text, passes, and state0, state1, …"""
-    order = "ORDER BY seq DESC" if newest_first else "ORDER BY seq"
-    page = f"{order} LIMIT :limit OFFSET :skip"
-    conditions = ["seq > :after"]
-    if wanted.equipment_id:
-        conditions.append("equipment_id = :equipment")
-    if wanted.text:
-        conditions.append("instr(run_folded, :text)")
-    if wanted.min_passes:
-        conditions.append("verify_passes >= :passes")
-    if wanted.releasing:
-        conditions.append("releasing_at IS NOT NULL")
-    also = " AND ".join(conditions)
-    if not wanted.states:
-        return f"SELECT {JOB_COLUMNS} FROM jobs WHERE {also} {page}"
-    branches = " UNION ALL ".join(
-        f"SELECT seq FROM (SELECT seq FROM jobs WHERE state = :state{place} AND {also} {order} LIMIT :limit + :skip)"
-        for place in range(len(wanted.states))
-    )
-    return f"SELECT {JOB_COLUMNS} FROM jobs WHERE seq IN ({branches}) {page}"
-
-
 def stale_sql(states: int) -> str:
     """The query for jobs in so many states whose last pass is long ago, by equipment, states, moment, limit, skip."""
     return (
@@ -80,11 +56,6 @@ def stale_sql(states: int) -> str:
         f" WHERE equipment_id = ? AND state IN ({', '.join('?' * states)}) AND passed_at <= ?"
         " ORDER BY passed_at, seq LIMIT ? OFFSET ?"
     )
-
-
-def _page_values(wanted: JobFilter) -> dict[str, object]:
-    states = {f"state{place}": state.value for place, state in enumerate(sorted(wanted.states))}
-    return {"equipment": wanted.equipment_id, "text": folded(wanted.text), "passes": wanted.min_passes, **states}
 
 
 class Jobs:
@@ -123,9 +94,11 @@ class Jobs:
         *,
         skip: int = 0,
         newest_first: bool = False,
+        by: JobKey = JobKey.QUEUED,
     ) -> list[SyncJobRow]:
         """A page of jobs; rows that cannot be read do not shorten it."""
-        sql, values = page_sql(wanted, newest_first=newest_first), {**_page_values(wanted), "after": after_seq}
+        sql = page_sql(wanted, newest_first=newest_first, by=by)
+        values = {**page_values(wanted), "after": after_seq}
         page: list[SyncJobRow] = []
         while len(page) < limit:
             rows = db.execute(sql, {**values, "limit": limit - len(page), "skip": skip}).fetchall()

@@ -41,10 +41,13 @@ def append_raw(db: sqlite3.Connection, values: tuple[object, ...]) -> None:
     db.execute(f"INSERT INTO history ({HISTORY_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def history(db: sqlite3.Connection, skips: Skips, run_path: str, after_seq: int, limit: int) -> list[HistoryEntry]:
+def history(
+    db: sqlite3.Connection, skips: Skips, run_path: str, after_seq: int, limit: int, *, newest_first: bool = False
+) -> list[HistoryEntry]:
     """A page of a run's story."""
+    order = "seq DESC" if newest_first else "seq"
     rows = db.execute(
-        f"SELECT {HISTORY_COLUMNS} FROM history WHERE run_path = ? AND seq > ? ORDER BY seq LIMIT ?",
+        f"SELECT {HISTORY_COLUMNS} FROM history WHERE run_path = ? AND seq > ? ORDER BY {order} LIMIT ?",
         (path_bytes(run_path), after_seq, limit),
     )
     return list(skips.each(rows, read_history, "history line"))

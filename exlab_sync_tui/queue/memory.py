@@ -11,10 +11,11 @@ from exlab_sync_tui.errors import IllegalTransitionError, NotFoundError
 from exlab_sync_tui.model.entry import FileRecord, FileTotals
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState, is_legal
+from exlab_sync_tui.queue.in_memory import in_order, place
 from exlab_sync_tui.queue.jobs import MOVING, is_free_for
 from exlab_sync_tui.queue.memory_ledger import MemoryLedger
-from exlab_sync_tui.queue.rows import EPOCH, folded, plain
-from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter
+from exlab_sync_tui.queue.rows import EPOCH, plain
+from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter, JobKey
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -72,23 +73,25 @@ class MemoryStore(MemoryLedger):
         return {job.run_path: job for job in self._now.jobs.values() if job.run_path in wanted}
 
     async def jobs(
-        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+        self,
+        wanted: JobFilter,
+        *,
+        after_seq: int = 0,
+        limit: int = 500,
+        skip: int = 0,
+        newest_first: bool = False,
+        by: JobKey = JobKey.QUEUED,
     ) -> list[SyncJobRow]:
-        """A page of jobs, oldest or newest first."""
-        text = folded(wanted.text)
-        fitting = [
-            job
-            for job in self._now.jobs.values()
-            if job.seq > after_seq
-            and (not wanted.states or job.state in wanted.states)
-            and wanted.equipment_id in {"", job.equipment_id}
-            and job.verify_passes >= wanted.min_passes
-            and (job.releasing_at is not None or not wanted.releasing)
-            and text in folded(job.run_path)
+        """A page of jobs, smallest key or largest key first."""
+        return in_order(self._now.jobs.values(), wanted, after_seq, newest_first=newest_first, by=by)[
+            skip : skip + limit
         ]
-        if newest_first:
-            fitting.reverse()
-        return fitting[skip : skip + limit]
+
+    async def place(
+        self, job: SyncJobRow, wanted: JobFilter, *, newest_first: bool = False, by: JobKey = JobKey.QUEUED
+    ) -> int:
+        """How many jobs come before *job* in that order."""
+        return place(self._now.jobs.values(), job, wanted, newest_first=newest_first, by=by)
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state; groups of none are left out."""
@@ -236,13 +239,13 @@ class MemoryStore(MemoryLedger):
         return self._now.files.setdefault(job_id, {})
 
     async def files(
-        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL, skip: int = 0
     ) -> list[FileRecord]:
         """A page of file records in the order of their path bytes."""
         place = os.fsencode(after)
         is_wanted = _WANTED[wanted]
         behind = (record for rel, record in sorted(self._files(job_id).items()) if rel > place)
-        return list(islice(filter(is_wanted, behind), limit))
+        return list(islice(filter(is_wanted, behind), skip, skip + limit))
 
     async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
         """Mark the records of these paths, or all, as published."""
@@ -318,9 +321,12 @@ class MemoryStore(MemoryLedger):
         seq = len(self._now.history) + 1
         self._now.history.append(replace(entry, who=plain(entry.who), what=plain(entry.what), seq=seq))
 
-    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
-        """A page of a run's story, oldest first."""
-        return [entry for entry in self._now.history[after_seq:] if entry.run_path == run_path][:limit]
+    async def history(
+        self, run_path: str, *, after_seq: int = 0, limit: int = 500, newest_first: bool = False
+    ) -> list[HistoryEntry]:
+        """A page of a run's story, oldest or newest first."""
+        story = [entry for entry in self._now.history[after_seq:] if entry.run_path == run_path]
+        return (story[::-1] if newest_first else story)[:limit]
 
     async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:
         """A page of what happened to any run, oldest first."""

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from exlab_sync_tui.errors import StoreError
-from exlab_sync_tui.queue import commands, files, ledger, schema
+from exlab_sync_tui.queue import commands, files, ledger, paging, schema
 from exlab_sync_tui.queue.connection import Connection, open_reader, open_writer
 from exlab_sync_tui.queue.jobs import MOVING, Jobs
 from exlab_sync_tui.queue.skipping import Skips
-from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.queue.store import FilesWanted, JobKey
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -134,12 +134,25 @@ class SQLiteStore:
         return await self._read(lambda db: self._jobs.by_runs(db, run_paths))
 
     async def jobs(
-        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+        self,
+        wanted: JobFilter,
+        *,
+        after_seq: int = 0,
+        limit: int = 500,
+        skip: int = 0,
+        newest_first: bool = False,
+        by: JobKey = JobKey.QUEUED,
     ) -> list[SyncJobRow]:
-        """A page of jobs, oldest or newest first."""
+        """A page of jobs, smallest key or largest key first."""
         return await self._read(
-            lambda db: self._jobs.page(db, wanted, after_seq, limit, skip=skip, newest_first=newest_first)
+            lambda db: self._jobs.page(db, wanted, after_seq, limit, skip=skip, newest_first=newest_first, by=by)
         )
+
+    async def place(
+        self, job: SyncJobRow, wanted: JobFilter, *, newest_first: bool = False, by: JobKey = JobKey.QUEUED
+    ) -> int:
+        """How many jobs come before *job* in that order."""
+        return await self._read(lambda db: paging.place(db, job, wanted, newest_first=newest_first, by=by))
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state; groups of none are left out."""
@@ -206,10 +219,10 @@ class SQLiteStore:
         await self._write(partial(files.put, job_id=job_id, records=records))
 
     async def files(
-        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL, skip: int = 0
     ) -> list[FileRecord]:
         """A page of file records in the order of their path bytes."""
-        return await self._read(lambda db: files.page(db, job_id, after, limit, wanted))
+        return await self._read(lambda db: files.page(db, job_id, after, limit, wanted, skip=skip))
 
     async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
         """Mark the records of these paths, or all, as published."""
@@ -252,9 +265,13 @@ class SQLiteStore:
         """Append a line to the history."""
         await self._write(lambda db: ledger.append(db, entry))
 
-    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
-        """A page of a run's story, oldest first."""
-        return await self._read(lambda db: ledger.history(db, self._skips, run_path, after_seq, limit))
+    async def history(
+        self, run_path: str, *, after_seq: int = 0, limit: int = 500, newest_first: bool = False
+    ) -> list[HistoryEntry]:
+        """A page of a run's story, oldest or newest first."""
+        return await self._read(
+            lambda db: ledger.history(db, self._skips, run_path, after_seq, limit, newest_first=newest_first)
+        )
 
     async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:
         """A page of what happened to any run, oldest first."""

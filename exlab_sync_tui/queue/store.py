@@ -126,6 +126,14 @@ class Command:
     done_at: datetime | None = None
 
 
+class JobKey(Enum):
+    """By what jobs are sorted: when they were queued, their bytes, or their folder in any case."""
+
+    QUEUED = "queued"
+    SIZE = "size"
+    FOLDER = "folder"
+
+
 class FilesWanted(Enum):
     """Which file records to read: every one, those without equal digests, those not published yet, or those of them
     whose bytes were sent (their own digest is known)."""
@@ -183,9 +191,25 @@ class JobStore(Protocol):
         ...
 
     async def jobs(
-        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+        self,
+        wanted: JobFilter,
+        *,
+        after_seq: int = 0,
+        limit: int = 500,
+        skip: int = 0,
+        newest_first: bool = False,
+        by: JobKey = JobKey.QUEUED,
     ) -> list[SyncJobRow]:
-        """A page of jobs with ``seq`` greater than *after_seq*, oldest or newest first, without the first *skip*."""
+        """A page of jobs with ``seq`` greater than *after_seq*, oldest or newest first, without the first *skip*.
+
+        With another key *by*, smallest first, or largest first with *newest_first*; equal ones in the order of ``seq``.
+        """
+        ...
+
+    async def place(
+        self, job: SyncJobRow, wanted: JobFilter, *, newest_first: bool = False, by: JobKey = JobKey.QUEUED
+    ) -> int:
+        """How many jobs that *wanted* lets through come before *job* in that order."""
         ...
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
@@ -253,9 +277,9 @@ class JobStore(Protocol):
         ...
 
     async def files(
-        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL
+        self, job_id: str, *, after: str = "", limit: int = 5_000, wanted: FilesWanted = FilesWanted.ALL, skip: int = 0
     ) -> list[FileRecord]:
-        """A page of file records in the order of their path bytes, those behind the path *after*."""
+        """A page of file records in the order of their path bytes, those behind the path *after* without *skip*."""
         ...
 
     async def mark_published(self, job_id: str, rels: Sequence[str] | None = None) -> None:
@@ -297,8 +321,10 @@ class JobStore(Protocol):
         """Append a line to the history; ``seq`` is given by the store."""
         ...
 
-    async def history(self, run_path: str, *, after_seq: int = 0, limit: int = 500) -> list[HistoryEntry]:
-        """A page of a run's story, oldest first."""
+    async def history(
+        self, run_path: str, *, after_seq: int = 0, limit: int = 500, newest_first: bool = False
+    ) -> list[HistoryEntry]:
+        """A page of a run's story, oldest or newest first."""
         ...
 
     async def news(self, after_seq: int, limit: int = 500) -> list[HistoryEntry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -17,6 +18,8 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _KIBPS_PER_MBPS = 128
+_LOOK_AHEAD_DAYS = 9
+"""A week, the rest of today, and an edge at midnight."""
 _HOUR = 60
 _DAY = 24 * _HOUR
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
@@ -97,3 +100,16 @@ def limit_kibps(bandwidth: Bandwidth, local: datetime) -> int | None:
     if bandwidth.schedule and not any(window.covers(local) for window in bandwidth.schedule):
         return None
     return max(1, round(bandwidth.upload_mbps * _KIBPS_PER_MBPS))
+
+
+def next_change(bandwidth: Bandwidth, local: datetime) -> tuple[datetime, int | None] | None:
+    """When the cap is another one next, and which; ``None`` if it never changes. Only window edges are looked at."""
+    now = limit_kibps(bandwidth, local)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    edges = {_minutes(edge) for window in bandwidth.schedule for edge in (window.from_, window.to)} | {0}
+    for day in range(_LOOK_AHEAD_DAYS):
+        for minutes in sorted(edges):
+            moment = midnight + timedelta(days=day, minutes=minutes)
+            if moment > local and limit_kibps(bandwidth, moment) != now:
+                return moment, limit_kibps(bandwidth, moment)
+    return None

@@ -22,6 +22,7 @@ from exlab_sync_tui.queue.store import (
     FilesWanted,
     HistoryEntry,
     JobFilter,
+    JobKey,
     JobStore,
     NewJob,
     Observation,
@@ -324,6 +325,32 @@ class TestLists:
         assert await names(S.VERIFIED, S.QUEUED, S.FAILED, skip=3, limit=9) == "210"
         assert [job.seq for job in await store.jobs(EVERY, after_seq=2, skip=1, limit=2)] == [4, 5]
 
+    @pytest.mark.parametrize("by", [JobKey.SIZE, JobKey.FOLDER])
+    @pytest.mark.parametrize("newest_first", [False, True])
+    async def test_every_job_has_its_place_in_every_order(
+        self, store: JobStore, by: JobKey, *, newest_first: bool
+    ) -> None:
+        for name, amount in (("b", 3), ("C", 1), ("a", 3), ("d", 2)):
+            job = await queued(store, name)
+            await store.amend(job.id, bytes_total=amount)
+        expected = {
+            (JobKey.SIZE, False): "Cdba",
+            (JobKey.SIZE, True): "badC",
+            (JobKey.FOLDER, False): "abCd",
+            (JobKey.FOLDER, True): "dCba",
+        }[by, newest_first]
+        page = [await store.jobs(EVERY, skip=skip, limit=2, newest_first=newest_first, by=by) for skip in (0, 2)]
+        jobs = [*page[0], *page[1]]
+        assert "".join(job.run_path[-1] for job in jobs) == expected
+        assert [await store.place(job, EVERY, newest_first=newest_first, by=by) for job in jobs] == [0, 1, 2, 3]
+
+    async def test_a_place_counts_what_fits_and_comes_before(self, store: JobStore) -> None:
+        jobs = [await (verified if number % 2 else queued)(store, str(number)) for number in range(6)]
+        assert [await store.place(job, EVERY) for job in jobs] == [0, 1, 2, 3, 4, 5]
+        wanted = JobFilter(frozenset({S.VERIFIED}))
+        assert [await store.place(job, wanted) for job in jobs] == [0, 0, 1, 1, 2, 2]
+        assert [await store.place(job, wanted, newest_first=True) for job in jobs] == [3, 2, 2, 1, 1, 0]
+
     async def test_filters_restrict_together(self, store: JobStore) -> None:
         await verified(store, "Straße_1")
         await queued(store, "STRASSE_2")
@@ -367,6 +394,7 @@ class TestFiles:
         assert await store.files(job.id) == list(self.RECORDS)
         assert await store.files(job.id, limit=2) == list(self.RECORDS[:2])
         assert await store.files(job.id, after="a/b") == list(self.RECORDS[2:])
+        assert await store.files(job.id, skip=1, limit=2) == list(self.RECORDS[1:3])
         assert await store.files("nobody") == []
         assert await store.file_totals("nobody") == FileTotals()
 

@@ -17,9 +17,9 @@ from exlab_sync_tui.queue.jobs import (
     RELEASE_RUN_SQL,
     RELEASE_SQL,
     Jobs,
-    page_sql,
     stale_sql,
 )
+from exlab_sync_tui.queue.paging import page_sql
 from exlab_sync_tui.queue.schema import migrations
 from exlab_sync_tui.queue.skipping import Skips
 from exlab_sync_tui.queue.store import FilesWanted, JobFilter
@@ -79,7 +79,7 @@ def test_choosing_the_next_job_scans_and_sorts_nothing(
 
 @pytest.mark.parametrize("wanted", list(FilesWanted))
 def test_a_page_of_files_walks_the_key(db: sqlite3.Connection, wanted: FilesWanted) -> None:
-    steps = plan(db, PAGE_SQL[wanted], (1, b"a", 10))
+    steps = plan(db, PAGE_SQL[wanted], (1, b"a", 10, 0))
     assert "USING PRIMARY KEY (job=? AND rel>?)" in steps
     assert "TEMP B-TREE" not in steps
 
