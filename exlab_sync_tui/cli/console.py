@@ -46,6 +46,7 @@ def _show(place: Place) -> int:
     from exlab_sync_tui.operate.companions import beside_console, companions
     from exlab_sync_tui.tui.console import run_console
     from exlab_sync_tui.tui.options import ConsoleOptions, lab_of
+    from exlab_sync_tui.tui.premises import Configured
 
     settings = place.load().settings
     looks = settings.console
@@ -58,4 +59,5 @@ def _show(place: Place) -> int:
 
     with logging_to(place.state_folder, settings.logging):
         beside = beside_console(companions(settings, SystemClock(), client.progress), client)
-        return run_console(opening, lab_of(settings), options, title=safe_text(socket.gethostname()), beside=beside)
+        title, premises = safe_text(socket.gethostname()), Configured(settings)
+        return run_console(opening, lab_of(settings), options, title=title, premises=premises, beside=beside)

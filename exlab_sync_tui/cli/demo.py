@@ -80,6 +80,7 @@ def _console(operator: str) -> Show:
     """What opens a console in the manner of ``demo.live.Show``."""
     from exlab_sync_tui.tui.console import run_console
     from exlab_sync_tui.tui.options import ConsoleOptions, lab_of
+    from exlab_sync_tui.tui.premises import Configured
 
     def show(
         opening: Callable[[], Awaitable[Cockpit]],
@@ -89,6 +90,9 @@ def _console(operator: str) -> Show:
         clock: Clock,
     ) -> int:
         options = ConsoleOptions(operator, ascii=not look().unicode)
-        return run_console(opening, lab_of(settings), options, title="Sample lab", beside=beside, clock=clock)
+        premises = Configured(settings)
+        return run_console(
+            opening, lab_of(settings), options, title="Sample lab", premises=premises, beside=beside, clock=clock
+        )
 
     return show

@@ -107,7 +107,7 @@ class ConsoleBlock(Block):
     """The console."""
 
     theme: Text = "auto"
-    """Name of a theme; auto follows the terminal."""
+    """dark, light, high-contrast, ansi or another theme's name; auto follows the terminal."""
     keymap: dict[str, str] = Field(default_factory=dict)
     """Other keys for commands: id of the command to its key."""
     ascii: bool = False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.cockpit.view import Cockpit, Pulse
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.tui.options import ConsoleOptions, Lab
+    from exlab_sync_tui.tui.premises import Premises
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 
@@ -32,6 +33,7 @@ def run_console(
     options: ConsoleOptions,
     *,
     title: str,
+    premises: Premises | None = None,
     beside: Sequence[Callable[[Cockpit], Coroutine[None, None, object]]] = (),
     clock: Clock | None = None,
 ) -> int:
@@ -41,7 +43,7 @@ def run_console(
     the console does: the patrol of a hosted engine, the script of a demo. Raises what these raise, with the terminal
     as it was before.
     """
-    return asyncio.run(open_console(opening, lab, options, title=title, beside=beside, clock=clock))
+    return asyncio.run(open_console(opening, lab, options, title=title, premises=premises, beside=beside, clock=clock))
 
 
 async def open_console(
@@ -50,6 +52,7 @@ async def open_console(
     options: ConsoleOptions,
     *,
     title: str,
+    premises: Premises | None = None,
     beside: Sequence[Callable[[Cockpit], Coroutine[None, None, object]]] = (),
     clock: Clock | None = None,
 ) -> int:
@@ -57,7 +60,7 @@ async def open_console(
     clock = clock or SystemClock()
     cockpit = await opening()
     try:
-        app = ConsoleApp(cockpit, lab, options, clock, title=title)
+        app = ConsoleApp(cockpit, lab, options, clock, title=title, premises=premises)
         code = await _together(app, [work(cockpit) for work in beside])
         tally, pulse = (await Lookout(cockpit.store).look(clock.now())).tally(), await cockpit.pulse()
         if pulse.hosted and tally.moving:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
-from exlab_sync_tui.queue.store import JobFilter
+from exlab_sync_tui.queue.store import JobFilter, JobKey
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui.scene import NEEDS_SOMEBODY
+from exlab_sync_tui.tui.wanted import Sort, View, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.queue.store import JobStore
@@ -38,57 +39,25 @@ class Row:
     @property
     def name(self) -> str:
         """The last part of its path; safe to show."""
-        return safe_text(os.path.basename(self.run_path))  # noqa: PTH119  # a str is at hand, many times a second
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the filter lets through; empty fields do not restrict. ``words`` are states and kinds of holds."""
-
-    words: frozenset[str] = frozenset()
-    equipment_id: str = ""
-    text: str = ""
-
-    @classmethod
-    def parse(cls, typed: str, equipment_ids: Collection[str]) -> Wanted:
-        """Read what was typed: instruments and states by name, everything else is part of the run's path."""
-        words: set[str] = set()
-        equipment, rest = "", []
-        instruments = {name.casefold(): name for name in equipment_ids}
-        for part in typed.split():
-            plain = part.casefold()
-            if plain in instruments:
-                equipment = instruments[plain]
-            elif plain in _WORDS:
-                words |= _WORDS[plain]
-            else:
-                rest.append(part)
-        return cls(frozenset(words), equipment, " ".join(rest))
-
-    def admits(self, hold: Hold) -> bool:
-        """Whether a run without a job is listed."""
-        return (
-            (not self.words or hold.kind.value in self.words)
-            and self.equipment_id in {"", hold.equipment_id}
-            and self.text.casefold() in hold.key.casefold()
-        )
+        return safe_text(os.path.basename(self.run_path))  # a str is at hand, many times a second  # noqa: PTH119  # a str is at hand, many times a second
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Neighbouring rows of one sort: read from the store by state, or ``rows`` of runs that have no job."""
+    """Neighbouring rows of one sort: read from the store by state, or ``rows`` that are in memory."""
 
     states: frozenset[SyncJobState] = frozenset()
     newest_first: bool = False
     length: int = 0
     rows: tuple[Row, ...] = ()
+    by: JobKey = JobKey.QUEUED
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What is listed at one moment; ``pages`` are the ones that are in memory, by section and number."""
 
-    wanted: Wanted = Wanted()
+    wanted: Wanted = field(default_factory=Wanted)
     sections: tuple[Section, ...] = ()
     pages: Mapping[tuple[int, int], tuple[Row, ...]] = field(default_factory=dict)
 
@@ -141,10 +110,7 @@ class Listing:
 
 async def fresh(store: JobStore, scene: Scene, wanted: Wanted, first: int, last: int) -> Listing:
     """Read the rows from *first* to *last* anew. Raises ``StoreError``."""
-    stuck, open_runs = _bare(scene, wanted)
-    sections = [_in_memory(stuck)]
-    sections += [_stored(scene, wanted, states, newest_first=newest) for states, newest in _BEFORE]
-    sections += [_in_memory(open_runs), _stored(scene, wanted, SAFE_STATES, newest_first=True)]
+    sections = _sections(scene, wanted)
     listing = Listing(wanted, tuple(sections))
     if wanted.text:
         for number, section in enumerate(sections):
@@ -162,6 +128,22 @@ async def filled(store: JobStore, scene: Scene, listing: Listing, first: int, la
     return listing
 
 
+async def place_in(store: JobStore, listing: Listing, run_path: str) -> int | None:
+    """Where a run is listed, in memory or not; a filtered list knows only what has been read. Raises ``StoreError``."""
+    known = listing.place_of(run_path)
+    if known is not None or listing.wanted.text:
+        return known
+    job, wanted, before = await store.job_of(run_path), listing.wanted, 0
+    if job is None or wanted.equipment_id not in {"", job.equipment_id}:
+        return None
+    for section in listing.sections:
+        if job.state in section.states:
+            fitting = JobFilter(section.states, wanted.equipment_id)
+            return before + await store.place(job, fitting, newest_first=section.newest_first, by=section.by)
+        before += section.length
+    return None
+
+
 async def _with_page(store: JobStore, scene: Scene, listing: Listing, number: int, page: int) -> Listing:
     section, wanted = listing.sections[number], listing.wanted
     jobs = await store.jobs(
@@ -169,6 +151,7 @@ async def _with_page(store: JobStore, scene: Scene, listing: Listing, number: in
         skip=page * PAGE,
         limit=PAGE,
         newest_first=section.newest_first,
+        by=section.by,
     )
     rows = tuple(Row(job.run_path, job.equipment_id, job, scene.run_holds.get(job.run_path)) for job in jobs)
     sections = listing.sections
@@ -180,6 +163,28 @@ async def _with_page(store: JobStore, scene: Scene, listing: Listing, number: in
     return replace(listing, sections=sections, pages={**listing.pages, (number, page): rows})
 
 
+def _sections(scene: Scene, wanted: Wanted) -> list[Section]:
+    if wanted.view is View.NEEDS:
+        stuck = [Row(run.run_path, run.equipment_id, run.job, run.hold) for run in scene.stuck]
+        chosen = [row for row in stuck if row.hold is not None and wanted.admits(row.hold)]
+        return [_in_memory(chosen, wanted), _stored(scene, wanted, _FAILED, newest_first=True)]
+    stuck, others = _bare(scene, wanted)
+    if wanted.view is View.WRITING:
+        return [_in_memory(others, wanted)]
+    if wanted.view is not View.ALL:
+        stuck, others = [], []
+    if wanted.sort is not Sort.ATTENTION:
+        states = frozenset(_STATES_OF[wanted.view])
+        key, newest_first = _KEYS[wanted.sort]
+        jobs = _stored(scene, wanted, states, newest_first=newest_first, by=key)
+        return [_in_memory(stuck, wanted), _in_memory(others, wanted), jobs]
+    states = _STATES_OF[wanted.view]
+    before = [(group & states, newest) for group, newest in _BEFORE if group & states]
+    sections = [_in_memory(stuck, wanted)]
+    sections += [_stored(scene, wanted, group, newest_first=newest) for group, newest in before]
+    return [*sections, _in_memory(others, wanted), _stored(scene, wanted, SAFE_STATES & states, newest_first=True)]
+
+
 def _bare(scene: Scene, wanted: Wanted) -> tuple[list[Row], list[Row]]:
     stuck: list[Row] = []
     others: list[Row] = []
@@ -189,35 +194,39 @@ def _bare(scene: Scene, wanted: Wanted) -> tuple[list[Row], list[Row]]:
     return stuck, others
 
 
-def _in_memory(rows: list[Row]) -> Section:
-    return Section(length=len(rows), rows=tuple(rows))
+def _in_memory(rows: Iterable[Row], wanted: Wanted) -> Section:
+    chosen = sorted(rows, key=lambda row: row.run_path.casefold()) if wanted.sort is Sort.NAME else list(rows)
+    return Section(length=len(chosen), rows=tuple(chosen))
 
 
-def _stored(scene: Scene, wanted: Wanted, states: frozenset[SyncJobState], *, newest_first: bool) -> Section:
+def _stored(
+    scene: Scene,
+    wanted: Wanted,
+    states: frozenset[SyncJobState],
+    *,
+    newest_first: bool,
+    by: JobKey = JobKey.QUEUED,
+) -> Section:
     shown = frozenset(state for state in states if not wanted.words or state.value in wanted.words)
     length = sum(
         number
         for (owner, state), number in scene.counts.items()
         if state in shown and wanted.equipment_id in {"", owner}
     )
-    return Section(shown, newest_first, 0 if wanted.text else length)
+    return Section(shown, newest_first, 0 if wanted.text else length, by=by)
 
 
-_BEFORE = (
-    (frozenset({SyncJobState.FAILED}), True),
-    (MOVING_STATES, False),
-    (frozenset({SyncJobState.QUEUED}), False),
-)
-_SAFE_WORDS = frozenset(state.value for state in SAFE_STATES)
-_WORDS: dict[str, frozenset[str]] = {
-    "failed": frozenset({"failed"}),
-    "queued": frozenset({"queued"}),
-    "sending": frozenset({"running"}),
-    "running": frozenset({"running"}),
-    "checking": frozenset({"awaiting_verify"}),
-    "safe": _SAFE_WORDS,
-    "verified": _SAFE_WORDS,
-    "cleaned": frozenset({"cleaned"}),
-    "blocked": frozenset({"blocked"}),
-    "acquiring": frozenset({"acquiring"}),
+_FAILED = frozenset({SyncJobState.FAILED})
+_UNDER_WAY = MOVING_STATES | {SyncJobState.QUEUED}
+_BEFORE = ((_FAILED, True), (MOVING_STATES, False), (frozenset({SyncJobState.QUEUED}), False))
+_STATES_OF = {
+    View.ALL: frozenset(SyncJobState),
+    View.MOVING: _UNDER_WAY,
+    View.SAFE: SAFE_STATES,
+}
+_KEYS = {
+    Sort.NEWEST: (JobKey.QUEUED, True),
+    Sort.OLDEST: (JobKey.QUEUED, False),
+    Sort.LARGEST: (JobKey.SIZE, True),
+    Sort.NAME: (JobKey.FOLDER, False),
 }

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def when(moment: datetime, now: datetime) -> str:
@@ -17,6 +18,21 @@ def when(moment: datetime, now: datetime) -> str:
     if local.date() == today.date():
         return f"{local:%H:%M}"
     return f"{day} {local:%H:%M}" if local.year == today.year else f"{day} {local.year}"
+
+
+def soon(moment: datetime, now: datetime) -> str:
+    """``18:00`` today, ``Mon 08:00`` within a week."""
+    local, today = moment.astimezone(), now.astimezone()
+    return f"{local:%H:%M}" if local.date() == today.date() else f"{_DAYS[local.weekday()]} {local:%H:%M}"
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """How long ago, in its largest unit: ``14 s``, ``3 min``, ``2 h``, ``5 d``; ``now`` for less than a second."""
+    rest = (now - moment).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if rest >= length:
+            return f"{int(rest // length):,} {unit}"
+    return "now"
 
 
 def exactly(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from exlab_sync_tui.engine.cockpit.view import Pulse
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
-from exlab_sync_tui.operate.runs import all_holds
+from exlab_sync_tui.operate.runs import KnownRun, all_holds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,14 +50,15 @@ class Tally:
 class Scene:
     """The store at one moment. ``bare`` are the holds of runs that have no job.
 
-    ``stuck``: so many runs are held until somebody acts; failed ones are not among them.
+    ``stuck`` are the runs that are held until somebody acts, with their job if they have one; failed ones are not
+    among them.
     """
 
     at: datetime
     counts: Mapping[tuple[str, SyncJobState], int] = field(default_factory=dict)
     run_holds: Mapping[str, Hold] = field(default_factory=dict)
     bare: tuple[Hold, ...] = ()
-    stuck: int = 0
+    stuck: tuple[KnownRun, ...] = ()
     instrument_holds: Mapping[str, Hold] = field(default_factory=dict)
     destination_holds: tuple[Hold, ...] = ()
 
@@ -73,7 +74,7 @@ class Scene:
     @property
     def needing(self) -> int:
         """How many runs wait for a person."""
-        return self.tally().failed + self.stuck
+        return self.tally().failed + len(self.stuck)
 
     def is_paused(self, equipment_id: str) -> bool:
         """Whether an operator has paused the instrument."""
@@ -83,10 +84,25 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What moves at this moment, by job id, and whether an engine is at work."""
+    """What moves at this moment, by job id, and whether an engine is at work.
+
+    ``rates`` are the last seconds of each instrument that has sent something, in bytes/s, oldest first.
+    """
 
     flights: Mapping[str, Flight] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=lambda: Pulse(alive=True, hosted=True))
+    rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def differs_from(self, other: Live | None) -> bool:
+        """Whether there is something else to see; a beat of the same engine is not."""
+        return other is None or self.seen != other.seen
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        """What can be seen of it."""
+        pulse = self.pulse
+        last = None if pulse.alive else pulse.last_beat
+        return self.flights, self.rates, pulse.alive, pulse.hosted, pulse.process, pulse.host, last
 
     def of(self, job: SyncJobRow | None) -> Flight | None:
         """The transfer of a job."""
@@ -111,26 +127,25 @@ class Lookout:
         async for hold in all_holds(self._store):
             held[hold.scope][hold.key] = hold
         runs = held[HoldScope.RUN]
+        await self._learn_of([path for path in runs if path not in self._with_job])
         return Scene(
             at,
             counts,
             run_holds=runs,
-            bare=tuple([hold for hold in runs.values() if not await self._has_job(hold.key)]),
-            stuck=sum([await self._is_stuck(hold) for hold in runs.values()]),
+            bare=tuple(hold for hold in runs.values() if hold.key not in self._with_job),
+            stuck=tuple(await self._stuck([hold for hold in runs.values() if hold.kind in NEEDS_SOMEBODY])),
             instrument_holds=held[HoldScope.EQUIPMENT],
             destination_holds=tuple(held[HoldScope.DESTINATION].values()),
         )
 
-    async def _is_stuck(self, hold: Hold) -> bool:
-        if hold.kind not in NEEDS_SOMEBODY:
-            return False
-        job = await self._store.job_of(hold.key) if hold.key in self._with_job else None
-        return job is None or job.state is not SyncJobState.FAILED
+    async def _learn_of(self, paths: list[str]) -> None:
+        if paths:
+            self._with_job |= (await self._store.jobs_of(paths)).keys()
 
-    async def _has_job(self, run_path: str) -> bool:
-        if run_path not in self._with_job and await self._store.job_of(run_path) is not None:
-            self._with_job.add(run_path)
-        return run_path in self._with_job
+    async def _stuck(self, holds: list[Hold]) -> list[KnownRun]:
+        jobs = await self._store.jobs_of([hold.key for hold in holds if hold.key in self._with_job])
+        runs = [KnownRun(hold.key, hold.equipment_id, jobs.get(hold.key), hold) for hold in holds]
+        return [run for run in runs if run.job is None or run.job.state is not SyncJobState.FAILED]
 
 
 def _place(state: SyncJobState) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, mood_of, spoken
@@ -11,10 +11,12 @@ from exlab_sync_tui.model.hold import HoldKind
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
 from exlab_sync_tui.text import ago, count, safe_text, size
-from exlab_sync_tui.tui.moments import when
+from exlab_sync_tui.tui.moments import age, when
 from exlab_sync_tui.tui.scene import NEEDS_SOMEBODY
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.model.job import SyncJobRow
@@ -26,7 +28,7 @@ _PROOF = {
     EvidenceLevel.REMOTE_HASH: "hashed by the NAS",
     EvidenceLevel.READ_BACK: "read back",
     EvidenceLevel.RSYNC_CHECKSUM: "rsync checksums",
-    EvidenceLevel.READ_BACK_CACHED: "read back, perhaps from a cache",
+    EvidenceLevel.READ_BACK_CACHED: "read back, may be cached",
     EvidenceLevel.SIZE_MTIME: "size and time only",
 }
 _SHORT = {
@@ -39,16 +41,46 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A mood, its word, and a story; a ``flight`` is drawn as a bar instead of the story. All safe to show."""
+    """A mood, its word, and a story; a ``flight`` is drawn as a bar instead of the story. All safe to show.
+
+    ``amount`` and ``age`` are texts, empty where nothing is known; ``brief`` is the story where there is little room.
+    """
 
     mood: str
     word: str
     story: str
     flight: Flight | None = None
+    amount: str = ""
+    age: str = ""
+    brief: str = ""
 
 
 def tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     """How *row* stands."""
+    told, flight = _tell(row, scene, live, lab), live.of(row.job)
+    amount = flight.size if flight is not None else row.job.bytes_total if row.job is not None else 0
+    since = _since(row)
+    return replace(told, amount=size(amount) if amount else "", age=age(since, scene.at) if since is not None else "")
+
+
+def proof(row: Row) -> str:
+    """How a safe run is proved, and in how many passes; empty for any other."""
+    job = row.job
+    if job is None or job.evidence is None or job.state not in SAFE_STATES:
+        return ""
+    times = f" {job.verify_passes} times" if job.verify_passes > 1 else ""
+    return _PROOF[job.evidence] + times
+
+
+def _since(row: Row) -> datetime | None:
+    if row.job is None:
+        return row.hold.since if row.hold is not None else None
+    if row.job.state in SAFE_STATES:
+        return row.job.verified_at
+    return row.job.enqueued_at
+
+
+def _tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     job = row.job
     if job is None or (row.hold is not None and row.hold.kind is HoldKind.DAMAGED):
         return _of_hold(row.hold, scene) if row.hold is not None else Telling(NOTE, "unknown", "")
@@ -74,11 +106,11 @@ def mood_of_hold(kind: str) -> str:
 
 def _safe(job: SyncJobRow, scene: Scene) -> Telling:
     moment = when(job.verified_at, scene.at) + "  " if job.verified_at else ""
-    parts = [f"{count(job.files_total, 'file')}, {size(job.bytes_total)}"] if job.files_total else []
+    parts = [count(job.files_total, "file")] if job.files_total else []
     if job.evidence:
         parts.append(_PROOF[job.evidence])
     word = "cleaned" if job.state is SyncJobState.CLEANED else "verified"
-    return Telling(GOOD, word, moment + ", ".join(parts))
+    return Telling(GOOD, word, moment + ", ".join(parts), brief=moment + size(job.bytes_total))
 
 
 def _queued(job: SyncJobRow, hold: Hold | None, scene: Scene) -> Telling:

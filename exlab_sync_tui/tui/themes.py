@@ -1,4 +1,4 @@
-"""Which colours does the console have? Two calm themes of its own; Textual's others can be chosen by name."""
+"""Which colours does the console have? Three themes of its own; Textual's others can be chosen by name."""
 
 from __future__ import annotations
 
@@ -53,13 +53,41 @@ LIGHT = Theme(
         "scrollbar-background": "#fbfbf9",
     },
 )
-OURS = (DARK, LIGHT)
+CONTRAST = Theme(
+    name="exlab-contrast",
+    primary="#5fd7ff",
+    secondary="#ffffff",
+    accent="#5fd7ff",
+    success="#5fff87",
+    warning="#ffd75f",
+    error="#ff8787",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    dark=True,
+    variables={
+        "footer-background": "#000000",
+        "footer-key-foreground": "#5fd7ff",
+        "block-cursor-background": "#003a70",
+        "block-cursor-foreground": "#ffffff",
+        "scrollbar": "#ffffff",
+        "scrollbar-background": "#000000",
+    },
+)
+OURS = (DARK, LIGHT, CONTRAST)
+_SHORT_NAMES = {"dark": DARK.name, "light": LIGHT.name, "high-contrast": CONTRAST.name}
 _LIGHT_BACKGROUNDS = frozenset({"7", "15"})
 
 
 def chosen(wanted: str, known: Collection[str], environ: Mapping[str, str]) -> str:
-    """The theme for a wish; ``auto`` and unknown names follow the terminal, as far as ``COLORFGBG`` tells."""
-    if wanted in known:
-        return wanted
+    """The theme for a wish: ``dark``, ``light``, ``high-contrast``, ``ansi`` (the terminal's own colours), any other
+    by its whole name; ``auto`` and unknown names follow the terminal, as far as ``COLORFGBG`` tells."""
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return LIGHT.name if background in _LIGHT_BACKGROUNDS else DARK.name
+    is_light = background in _LIGHT_BACKGROUNDS
+    if wanted == "ansi":
+        return "ansi-light" if is_light else "ansi-dark"
+    name = _SHORT_NAMES.get(wanted, wanted)
+    if name in known:
+        return name
+    return LIGHT.name if is_light else DARK.name

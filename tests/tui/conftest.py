@@ -12,7 +12,7 @@ from syrupy.extensions.image import SVGImageSnapshotExtension
 
 from exlab_sync_tui.tui.app import ConsoleApp
 from exlab_sync_tui.tui.options import ConsoleOptions
-from tests.tui.lab import LAB, FakeCockpit, clock
+from tests.tui.lab import LAB, FakeCockpit, FakePremises, clock, premises
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -105,12 +105,14 @@ async def opened(
     lab: Lab = LAB,
     options: ConsoleOptions | None = None,
     theme: str = "auto",
+    around: FakePremises | None = None,
 ) -> AsyncIterator[Console]:
     """The console over a started *cockpit*, once everything is shown."""
     if not cockpit.is_started:
         await cockpit.start()
     hand = clock()
-    app = ConsoleApp(cockpit, lab, options or ConsoleOptions("mira", theme), hand, title=TITLE)
+    wished = options or ConsoleOptions("mira", theme)
+    app = ConsoleApp(cockpit, lab, wished, hand, title=TITLE, premises=around or premises())
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot, hand)
         await console.settle()

@@ -7,14 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.cockpit.room import Room
 from exlab_sync_tui.engine.cockpit.view import Flight, Order, Outcome, Pulse
+from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
+from exlab_sync_tui.model.finding import Finding, OffendingKind, Rule, Tier
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
+from exlab_sync_tui.operate.objections import Objections
+from exlab_sync_tui.operate.run_log import RunLog
 from exlab_sync_tui.queue.store import NewJob
 from exlab_sync_tui.testing import ManualClock, MemoryStore
 from exlab_sync_tui.tui.options import Instrument, Lab
+from exlab_sync_tui.tui.premises import Limit, Survey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,6 +79,88 @@ class FakeCockpit:
     def say(self, kind: EventKind, sentence: str, *, ago: float = 0, **rest: object) -> None:
         """Put an event into the stream, *ago* seconds old."""
         self.news.put_nowait(Event(NOW - timedelta(seconds=ago), kind, sentence, **rest))  # type: ignore[arg-type]  # theirs
+
+
+@dataclass
+class FakePremises:
+    """Disks, limits, findings and logs as a test wants them."""
+
+    surroundings: Survey = field(default_factory=Survey)
+    findings: dict[str, Objections] = field(default_factory=dict)
+    logs: dict[str, RunLog] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def survey(self, store: JobStore, now: datetime) -> Survey:  # the protocol's words  # noqa: ARG002  # the protocol's words
+        return self.surroundings
+
+    async def objections(self, run_path: str, now: datetime) -> Objections:  # the same  # noqa: ARG002  # the same
+        self.asked.append(run_path)
+        return self.findings.get(run_path, Objections())
+
+    async def log(self, run_path: str) -> RunLog:
+        return self.logs.get(run_path, RunLog(problem="This run has no log of its own."))
+
+
+def premises() -> FakePremises:
+    """Those of the busy day: a schedule, two disks, a blocked run, a log."""
+    blocked = f"/data/lab/{CONFOCAL}/Kelp/Run_<date>"
+    token = Finding(
+        Rule.UNRESOLVED_PLACEHOLDER_TOKEN,
+        Tier.HARD,
+        blocked,
+        ".",
+        OffendingKind.DIRECTORY_SEGMENT,
+        "<date>",
+        "The folder name has the unresolved token <date>.",
+    )
+    signs = Finding(
+        Rule.ILLEGAL_FILESYSTEM_CHARACTER,
+        Tier.HARD,
+        blocked,
+        ".",
+        OffendingKind.DIRECTORY_SEGMENT,
+        "<",
+        "The folder name has the characters < and >, which a Windows share cannot keep.",
+    )
+    missing = Finding(
+        Rule.MISSING_REQUIRED_FIELD,
+        Tier.SOFT,
+        blocked,
+        ".exlab-wizard/readme_fields.json",
+        OffendingKind.FILE_CONTENT,
+        "objective",
+        "The required field objective is empty.",
+    )
+    override = {
+        "id": "3f2a9c01-0000-4000-8000-000000000000",
+        "rule": "reserved_filesystem_name",
+        "state": "until 2025-04-01T00:00:00Z",
+        "operator": "mira",
+        "recorded_at": "2025-03-04T16:20:00Z",
+        "expires_at": "2025-04-01T00:00:00Z",
+        "reason": "the vendor names it so",
+    }
+    evening = NOW.replace(hour=18, minute=0, second=0)
+    survey = Survey(
+        here={
+            CONFOCAL: Room(412 * GIB, 1_862 * GIB, NOW),
+            SEQUENCER: Room(61 * GIB, 3_725 * GIB, NOW),
+            READER: Room(120 * GIB, 476 * GIB, NOW),
+        },
+        there={name: Room(18_640 * GIB, 87_000 * GIB, NOW) for name in (CONFOCAL, SEQUENCER, READER)},
+        limits={CONFOCAL: Limit(), SEQUENCER: Limit(200 * 128, evening, None), READER: Limit(25_600)},
+    )
+    failed_run = f"/data/lab/{CONFOCAL}/Kelp/Run_2025-03-05T11-20"
+    mark = "[host:scope-pc] [equip:CONFOCAL_01] [proj:Kelp] [kind:experimental]"
+    log = RunLog(
+        (
+            f"2025-03-05T11:20:04Z [INFO ] {mark} run created from template kelp_stack 2.1",
+            f"2025-03-05T12:38:51Z [INFO ] {mark} queued",
+            f"2025-03-05T14:01:31Z [INFO ] {mark} started",
+            f"2025-03-05T14:01:51Z [ERROR] {mark} failed: nas01 already has a folder of this name",
+        )
+    )
+    return FakePremises(survey, {blocked: Objections((token, signs, missing), (override,))}, {failed_run: log})
 
 
 async def queued(store: JobStore, run_path: str, equipment_id: str, *, ago: float = 60) -> SyncJobRow:
@@ -161,6 +249,7 @@ async def busy_day(cockpit: FakeCockpit) -> None:
         flight(stack, share=0.81, rate=112.4 * MIB, eta=3.4),
         flight(moving, share=0.37, rate=88 * MIB, eta=426),
     ]
+    await store.put_files(moving.id, files_of_a_sequencer())
     for number in range(3):
         await queued(store, f"/data/lab/{SEQUENCER}/Coral/RNA_batch_1{number}", SEQUENCER, ago=600)
     for name in ("Plate_118", "Plate_119"):
@@ -217,6 +306,19 @@ async def busy_day(cockpit: FakeCockpit) -> None:
             run_path=f"/data/{name}" if name else "",
             data={"hold": held} if held else {},
         )
+
+
+def files_of_a_sequencer() -> list[FileRecord]:
+    """Proved, sent, differing and still to send, in the order of their paths."""
+    digest, other = bytes(32), bytes([1]) * 32
+    records = []
+    for number in range(60):
+        rel = f"Data/Intensities/BaseCalls/L00{number // 15 + 1}/s_{number % 15 + 1:02d}.cbcl"
+        ours, far = (digest, digest) if number < 22 else (digest, None) if number < 26 else (None, None)
+        records.append(FileRecord(rel, (number * 37 % 91 + 4) * MIB, 0, sha256=ours, far_sha256=far))
+    records.append(FileRecord("Config/[/red]$(reboot).xml", 4_180, 0, sha256=digest, far_sha256=other))
+    records.append(FileRecord("RunInfo.xml", 2_114, 0))
+    return records
 
 
 async def outage(cockpit: FakeCockpit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from exlab_sync_tui.tui.widgets.detail_pane import DetailPane
 from textual.containers import VerticalScroll
 from textual.widgets import Input
 
@@ -12,7 +13,6 @@ from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.tui.commands import COMMANDS, MOVES
 from exlab_sync_tui.tui.options import ConsoleOptions, Lab
 from exlab_sync_tui.tui.screens.help import HelpScreen
-from exlab_sync_tui.tui.widgets.detail_pane import DetailPane
 from exlab_sync_tui.tui.widgets.filter_bar import FilterBar
 from exlab_sync_tui.tui.widgets.run_list import RunList
 from tests.tui.conftest import Console, opened

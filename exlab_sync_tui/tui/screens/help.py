@@ -1,10 +1,10 @@
-"""Which keys are there, and what do the signs mean?"""
+"""Which keys are there, and what do the signs mean? All of it, or only what has the keys right now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -13,11 +13,15 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look
-from exlab_sync_tui.tui.commands import COMMANDS, MOVES
+from exlab_sync_tui.tui.commands import COMMANDS, MOVES, Command
+from exlab_sync_tui.tui.commands import Group as Heading
 from exlab_sync_tui.tui.widgets.lines import WholeCells
 from exlab_sync_tui.tui.widgets.pairs import pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import PurePath
+
     from textual.app import ComposeResult
 
 _SIGNS = (
@@ -27,23 +31,24 @@ _SIGNS = (
     (WAIT, "waits for something; the line says for what, and goes on by itself"),
     (BAD, "needs you: failed, blocked or damaged"),
 )
+_BOLD = Style(bold=True)
 
 
 class HelpScreen(ModalScreen[None]):
-    """The registry of commands, as text."""
+    """Text that any of the usual keys closes."""
 
-    CSS_PATH = "help.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["help.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")
     ]
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, text: RenderableType) -> None:
         super().__init__()
-        self._look = look
+        self._text = text
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
-            yield Static(_text(self._look), markup=False)
+            yield Static(self._text, markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]  # per instance
@@ -53,15 +58,20 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss(result)
 
 
-def _text(look: Look) -> Group:
-    keys = [(" ".join(_plain(key) for key in one.keys.split(",")), one.help) for one in (*COMMANDS, *MOVES)]
-    signs = [(look.glyph(mood), meaning) for mood, meaning in _SIGNS]
-    bold = Style(bold=True)
-    return Group(Text("Keys", bold), pairs(keys, bold), Text(), Text("Signs", bold), pairs(signs, bold))
+def everything(look: Look, keymap: Mapping[str, str]) -> Group:
+    """The registry of commands, by group, and the signs."""
+    parts: list[RenderableType] = []
+    for heading in Heading:
+        commands = [one for one in (*COMMANDS, *MOVES) if one.group is heading]
+        parts += [Text(heading.value, _BOLD), keys_of(commands, keymap), Text()]
+    return Group(*parts, Text("Signs", _BOLD), signs(look))
 
 
-def _plain(key: str) -> str:
-    return _KEYS.get(key, key)
+def keys_of(commands: Iterable[Command], keymap: Mapping[str, str]) -> RenderableType:
+    """Keys, names and sentences of commands."""
+    return pairs([(one.shown(keymap), f"{one.name}. {one.help}") for one in commands], _BOLD)
 
 
-_KEYS = {"question_mark": "?", "slash": "/", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn", "f1": "F1"}
+def signs(look: Look) -> RenderableType:
+    """What each glyph means."""
+    return pairs([(look.glyph(mood), meaning) for mood, meaning in _SIGNS], _BOLD)

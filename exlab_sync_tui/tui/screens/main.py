@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.tui import messages
 from exlab_sync_tui.tui.health import Health, health
-from exlab_sync_tui.tui.listing import Listing, Wanted
+from exlab_sync_tui.tui.listing import Listing
 from exlab_sync_tui.tui.scene import Live, Scene
-from exlab_sync_tui.tui.widgets.detail_pane import DetailPane
+from exlab_sync_tui.tui.screens.detailed import Detailed
+from exlab_sync_tui.tui.wanted import Sort, View, Wanted
+from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from exlab_sync_tui.tui.widgets.event_log import EventLog
 from exlab_sync_tui.tui.widgets.filter_bar import FilterBar
 from exlab_sync_tui.tui.widgets.heading import Heading, RunHeading
 from exlab_sync_tui.tui.widgets.health_line import HealthLine
 from exlab_sync_tui.tui.widgets.instruments import Instruments
+from exlab_sync_tui.tui.widgets.key_bar import KeyBar
 from exlab_sync_tui.tui.widgets.run_list import RunList
 from exlab_sync_tui.tui.widgets.title_bar import TitleBar
+from exlab_sync_tui.tui.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import PurePath
 
@@ -31,44 +37,56 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.tui.bridge import Bridge
+    from exlab_sync_tui.tui.insight import Tab
     from exlab_sync_tui.tui.listing import Row
-    from exlab_sync_tui.tui.options import Lab
+    from exlab_sync_tui.tui.options import ConsoleOptions, Lab
 
-_PARTS = ("title_bar", "health_line", "instruments", "heading", "run_list", "filter_bar", "event_log", "detail_pane")
+_PARTS = (
+    *("title_bar", "health_line", "instruments", "view_bar", "heading", "run_list", "filter_bar", "event_log"),
+    *("key_bar", "details/pane"),
+)
 
 
-class MainScreen(Screen[None]):
-    """The one screen of the first console."""
+class MainScreen(Detailed, Screen[None]):
+    """The one screen; everything else is a dialog above it."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["main.tcss", *(f"../widgets/{part}.tcss" for part in _PARTS)]
 
-    def __init__(self, bridge: Bridge, lab: Lab, look: Look, *, title: str, opened_at: datetime) -> None:
+    def __init__(
+        self, bridge: Bridge, lab: Lab, look: Look, options: ConsoleOptions, *, title: str, opened_at: datetime
+    ) -> None:
         super().__init__()
-        self._bridge = bridge
-        self._lab = lab
+        self.bridge = bridge
+        self.lab = lab
         self._look = look
+        self._options = options
         self._lab_title = title
         self._opened_at = opened_at
         self.scene = Scene(opened_at)
         self.live = Live()
         self._listing = Listing()
+        self._wanted = Wanted()
+        self._instrument = ""
+        self._typed = ""
         self._looked = False
+        self._follows = False
 
     def compose(self) -> ComposeResult:
-        longest_id = max((len(one.id) for one in self._lab.instruments), default=10)
+        runs = RunList(self._look, self.lab, self.scene)
         yield TitleBar(self._lab_title, self._look)
         yield HealthLine(self._look)
-        yield Instruments(self._look, self._lab, self.scene)
+        yield Instruments(self._look, self.lab, self.scene)
         with Horizontal(id="middle"):
             with Vertical(id="left"):
-                yield RunHeading(longest_id)
-                yield RunList(self._look, self._lab, self.scene)
+                yield ViewBar(self._look, self.scene)
+                yield RunHeading(runs.columns_of)
+                yield runs
                 yield Static("", markup=False, id="nothing")
                 yield FilterBar()
-            yield DetailPane()
-        yield Heading("  Events", id="log-heading")
+            yield DetailPane(self._look)
+        yield Heading("  What happened", id="log-heading")
         yield EventLog(self._look, self._opened_at)
-        yield Footer(show_command_palette=False)
+        yield KeyBar(self._options.keymap)
 
     def on_mount(self) -> None:
         self.query_one("#nothing").display = False
@@ -76,23 +94,48 @@ class MainScreen(Screen[None]):
 
     @property
     def selected(self) -> Row | None:
-        """The run that commands act on."""
+        """The run under the cursor."""
         return self.query_one(RunList).selected
+
+    @property
+    def marked(self) -> list[Row]:
+        """The marked runs."""
+        return list(self.query_one(RunList).marked.values())
+
+    @property
+    def targets(self) -> list[Row]:
+        """The runs that orders go to."""
+        row = self.selected
+        return self.marked or ([row] if row is not None else [])
 
     @property
     def health(self) -> Health:
         """How things stand."""
-        return health(self.scene, self.live.pulse, self._lab)
+        return health(self.scene, self.live.pulse, self.lab)
+
+    @property
+    def place_of_keys(self) -> Tab | str:
+        """What has the keys, as ``explain`` names it."""
+        focused = self.focused
+        if isinstance(focused, EventLog):
+            return "log"
+        pane = self.query_one(DetailPane)
+        return pane.tab if pane.display and focused is not None and pane in focused.ancestors_with_self else "runs"
 
     @on(messages.Looked)
     def show_picture(self, message: messages.Looked) -> None:
         """Show the store as it is now."""
         self.scene, self._listing, self._looked = message.scene, message.listing, True
-        self.query_one(RunList).show(message.scene, message.listing)
+        self.query_one(RunList).show(message.scene, message.listing, message.place)
         self.query_one(Instruments).show(message.scene)
-        self.query_one(RunHeading).say(self._numbers())
+        self._say_numbers()
         self._say_nothing()
         self.query_one(HealthLine).say(self.health)
+
+    @on(messages.Found)
+    def go_there(self, message: messages.Found) -> None:
+        """Select a run that was looked for."""
+        self.query_one(RunList).put_cursor(message.place)
 
     @on(messages.Sampled)
     def show_progress(self, message: messages.Sampled) -> None:
@@ -103,6 +146,13 @@ class MainScreen(Screen[None]):
         self.query_one(TitleBar).fly(message.live)
         if self._looked:
             self.query_one(HealthLine).say(self.health)
+        if self._follows:
+            self._chase()
+
+    @on(messages.Surveyed)
+    def show_surroundings(self, message: messages.Surveyed) -> None:
+        """Show disks and limits."""
+        self.query_one(Instruments).place(message.survey)
 
     @on(messages.News)
     def show_news(self, message: messages.News) -> None:
@@ -114,70 +164,142 @@ class MainScreen(Screen[None]):
         """Say that the store cannot be read."""
         self.query_one(HealthLine).complain(message.sentence)
 
-    @on(messages.Told)
-    def show_story(self, message: messages.Told) -> None:
-        """Show the selected run's story."""
-        self.query_one(DetailPane).tell(message.detail)
-
     @on(RunList.Visible)
     def read_rows(self, message: RunList.Visible) -> None:
         """Have the rows read that are visible now."""
-        self._bridge.show(message.first, message.last)
+        self.bridge.show(message.first, message.last)
 
     @on(RunList.Selected)
     def follow_selection(self, message: RunList.Selected) -> None:
         """Have the story of another run read, if somebody looks at it."""
-        if self.query_one(DetailPane).display:
-            self._tell(message.row)
+        row = message.row
+        self.bridge.select(row.run_path if row is not None else "")
+        self.look_into(row)
+        self.show_keys()
+
+    @on(RunList.Moved)
+    def stop_following(self) -> None:
+        """Somebody goes another way."""
+        self._follows = False
 
     @on(RunList.Opened)
     def open_details(self) -> None:
         """Show or hide the details."""
         self.toggle_details()
 
+    @on(Instruments.Picked)
+    def pick_instrument(self, message: Instruments.Picked) -> None:
+        """List one instrument's runs alone; a second click lists all again."""
+        self._instrument = "" if self._instrument == message.equipment_id else message.equipment_id
+        self._want()
+
+    @on(ViewBar.Chosen)
+    def pick_view(self, message: ViewBar.Chosen) -> None:
+        """List another part."""
+        self.choose_view(message.view)
+
     @on(FilterBar.Changed)
     def filter_runs(self, message: FilterBar.Changed) -> None:
         """List other runs."""
-        self._bridge.want(Wanted.parse(message.typed, [one.id for one in self._lab.instruments]))
+        self._typed = message.typed
+        self._want()
 
     @on(FilterBar.Done)
     def back_to_the_list(self) -> None:
         """Give the keys back to the list."""
         self.query_one(RunList).focus()
 
+    def choose_view(self, view: View) -> None:
+        """List a part of the runs."""
+        self._wanted = replace(self._wanted, view=view)
+        self._want()
+
+    def next_sort(self) -> Sort:
+        """List in the next order."""
+        self._wanted = replace(self._wanted, sort=self._wanted.sort.following)
+        self._want()
+        return self._wanted.sort
+
+    def next_instrument(self) -> str:
+        """List the next instrument's runs; empty for all."""
+        ids = ["", *(one.id for one in self.lab.instruments)]
+        self._instrument = ids[(ids.index(self._instrument) + 1) % len(ids)]
+        self._want()
+        return self._instrument
+
     def ask_for_filter(self) -> None:
         """Let somebody type a filter."""
         self.query_one(FilterBar).ask()
 
-    def toggle_details(self) -> None:
-        """Show or hide the details."""
-        self._show_details(wanted=not self.query_one(DetailPane).display)
+    def mark_selected(self) -> None:
+        """Mark the selected run, or unmark it, and go on to the next."""
+        row = self.selected
+        if row is not None:
+            self.mark([row])
+            self.query_one(RunList).action_move(1)
+
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Mark these runs, or unmark them if all of them are marked."""
+        self.query_one(RunList).mark(rows)
+        self._marks_changed()
+
+    def unmark(self) -> None:
+        """Mark nothing."""
+        self.query_one(RunList).unmark()
+        self._marks_changed()
+
+    def follow(self) -> bool:
+        """Keep the cursor on what is being sent, or not any more; which of both."""
+        self._follows = not self._follows
+        if self._follows:
+            self._chase()
+        return self._follows
+
+    def toggle_log(self) -> None:
+        """Show or hide the events."""
+        self.toggle_class("-without-log")
 
     def step_back(self) -> None:
-        """Close the details, else the filter."""
-        if self.query_one(DetailPane).display:
-            self._show_details(wanted=False)
-        elif self.query_one(FilterBar).display:
-            self.query_one(FilterBar).clear()
+        """Close the details, else forget the marks, else the filter, else the choice of runs."""
+        filtering = self.query_one(FilterBar)
+        if self.close_details():
+            return
+        if self.marked:
+            self.unmark()
+        elif filtering.display:
+            filtering.clear()
             self.query_one(RunList).focus()
+        elif self._instrument or self._wanted.view is not View.ALL:
+            self._instrument, self._wanted = "", replace(self._wanted, view=View.ALL)
+            self._want()
 
-    def _show_details(self, *, wanted: bool) -> None:
-        self.query_one(DetailPane).display = wanted
-        self.set_class(wanted, "-detailed")
-        self._tell(self.selected if wanted else None)
-        self.query_one(RunList).focus()
+    def _want(self) -> None:
+        ids = [one.id for one in self.lab.instruments]
+        wanted = self._wanted.typed(self._typed, ids)
+        self.bridge.want(wanted if wanted.equipment_id else replace(wanted, equipment_id=self._instrument))
 
-    def _tell(self, row: Row | None) -> None:
-        self._bridge.select(row.run_path if row is not None else "")
-        if row is None:
-            self.query_one(DetailPane).tell(None)
+    def _chase(self) -> None:
+        """Go to a run that is being sent, unless the cursor is on one."""
+        flights, row = self.live.flights, self.selected
+        if flights and not (row is not None and row.job is not None and row.job.id in flights):
+            first = next(iter(flights.values()))
+            self.run_worker(self.bridge.seek(first.run_path), group="reading")
 
-    def _numbers(self) -> str:
-        listing = self._listing
-        more = "+" if listing.is_open else ""
-        if listing.wanted == Wanted():
-            return count(listing.total, "run")
-        return f"{listing.total:,}{more} of {count(self.scene.tally().total, 'run')}"
+    def _marks_changed(self) -> None:
+        self.show_keys()
+        self._say_numbers()
+
+    def _say_numbers(self) -> None:
+        listing, wanted = self._listing, self._listing.wanted
+        parts = [count(len(self.marked), "run") + " marked"] if self.marked else []
+        if wanted.equipment_id:
+            parts.append(safe_text(wanted.equipment_id))
+        if wanted.words or wanted.text:
+            more = "+" if listing.is_open else ""
+            parts.append(f"{listing.total:,}{more} of {count(self.scene.tally().total, 'run')}")
+        if wanted.sort is not Sort.ATTENTION:
+            parts.append(wanted.sort.value)
+        self.query_one(ViewBar).show(self.scene, wanted, ", ".join(parts))
 
     def _say_nothing(self) -> None:
         empty = not self._listing.total
@@ -188,10 +310,23 @@ class MainScreen(Screen[None]):
             nothing.update(self._why_empty())
 
     def _why_empty(self) -> str:
-        if self._listing.wanted != Wanted():
+        wanted = self._listing.wanted
+        if wanted.words or wanted.text:
             return "No run fits the filter. Esc takes it away."
-        if not self._lab.instruments:
+        if not wanted.is_everything:
+            whose = f" of {safe_text(wanted.equipment_id)}" if wanted.equipment_id else ""
+            return f"{_NONE[wanted.view].format(whose=whose)} Press 1 for all runs."
+        if not self.lab.instruments:
             return "No instrument is configured yet: `exlab-sync init` writes a configuration to fill in."
-        widest = max(len(one.id) for one in self._lab.instruments)
-        lines = [f"{safe_text(one.id):<{widest}}  {safe_text(one.folder)}" for one in self._lab.instruments]
+        widest = max(len(one.id) for one in self.lab.instruments)
+        lines = [f"{safe_text(one.id):<{widest}}  {safe_text(one.folder)}" for one in self.lab.instruments]
         return "No runs yet. A finished run in one of these folders appears here by itself:\n\n" + "\n".join(lines)
+
+
+_NONE = {
+    View.ALL: "There is no run{whose} yet.",
+    View.NEEDS: "No run{whose} needs you.",
+    View.MOVING: "No run{whose} is on its way or queued.",
+    View.WRITING: "No run{whose} is being written or held.",
+    View.SAFE: "No run{whose} is safe yet.",
+}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.widgets import Static
 
-from exlab_sync_tui.tui.widgets.run_list import Columns
+if TYPE_CHECKING:
+    from exlab_sync_tui.tui.widgets.columns import ColumnsOf
+
+
+_SCROLL_BAR = 1
 
 
 class Heading(Static):
     """A title on the left and a remark on the right."""
 
-    def __init__(self, title: str, *, id: str) -> None:  # noqa: A002  # Textual's name
+    def __init__(self, title: str, *, id: str) -> None:  # Textual's name  # noqa: A002  # Textual's name
         super().__init__(markup=False, id=id, classes="heading")
         self._title = title
         self._remark = ""
@@ -24,22 +30,15 @@ class Heading(Static):
 
     def render(self) -> Content:
         gap = max(self.size.width - len(self._title) - len(self._remark), 1)
-        return Content.assemble((self._title, "bold"), " " * gap, self._remark)
+        return Content.assemble(self._title, " " * gap, self._remark)
 
 
 class RunHeading(Heading):
     """Names of the columns of the list of runs."""
 
-    def render(self) -> Content:
-        width = self.size.width
-        columns = Columns.of(width, self._longest_id)
-        titles = "    State".ljust(16) + "Run".ljust(columns.name + 2)
-        if columns.instrument:
-            titles += "Instrument".ljust(columns.instrument + 2)
-        titles += "What happens"
-        gap = max(width - len(titles) - len(self._remark), 1)
-        return Content.assemble((titles, "bold"), " " * gap, self._remark)
-
-    def __init__(self, longest_id: int) -> None:
+    def __init__(self, columns_of: ColumnsOf) -> None:
         super().__init__("", id="runs-heading")
-        self._longest_id = longest_id
+        self._columns_of = columns_of
+
+    def render(self) -> Content:
+        return Content(self._columns_of(self.size.width - _SCROLL_BAR).titles())

@@ -36,5 +36,7 @@ class HealthLine(Static):
         shown = Health(BAD, self._trouble) if self._trouble else self._health
         if shown is not None:
             colour = _COLOURS.get(shown.mood, "$secondary")
-            sign = Content.assemble((f"{self._look.glyph(shown.mood)} ", f"bold {colour}"))
-            self.update(sign + Content.styled(shown.sentence, f"bold {colour}" if shown.mood == BAD else "bold"))
+            badge = Content.styled(f" {self._look.glyph(shown.mood)} ", f"bold reverse {colour}")
+            self.update(
+                Content.assemble(badge, "  ", (shown.sentence, f"bold {colour}" if shown.mood == BAD else "bold"))
+            )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.style import Style
+    from textual import events
 
     from exlab_sync_tui.headless.words import Look
 
@@ -31,11 +32,12 @@ class Lines(ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
 
-    def __init__(self, look: Look, *, id: str) -> None:  # noqa: A002  # Textual's name
+    def __init__(self, look: Look, *, id: str) -> None:  # Textual's name  # noqa: A002  # Textual's name
         super().__init__(id=id)
         self.look = look
 
-    def on_mount(self) -> None:
+    def _on_mount(self, event: events.Mount) -> None:
+        super()._on_mount(event)
         self.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]  # meant to be set on an instance
 
     @property

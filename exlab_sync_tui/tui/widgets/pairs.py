@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 _LABEL = 12
 
 
-def pairs(rows: Sequence[tuple[str, str]], label: Style) -> Table:
+def pairs(rows: Sequence[tuple[str, str | Text]], label: Style, *, indent: int = 0) -> Table:
     """Two columns; a text that is too long goes on below its own beginning. Nothing in it is markup."""
     table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(width=_LABEL)
+    table.add_column(width=_LABEL + indent)
     table.add_column(ratio=1, overflow="fold")
     for name, text in rows:
-        table.add_row(Text(name, label), Text(text, overflow="fold"))
+        shown = Text(text) if isinstance(text, str) else text
+        shown.overflow = "fold"
+        table.add_row(Text(" " * indent + name, label), shown)
     return table

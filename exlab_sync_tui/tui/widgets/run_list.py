@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
@@ -10,44 +9,24 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT
-from exlab_sync_tui.text import duration, safe_text, size
 from exlab_sync_tui.tui.commands import MOVES, bindings
 from exlab_sync_tui.tui.listing import Listing, Row
 from exlab_sync_tui.tui.scene import Live
-from exlab_sync_tui.tui.telling import Telling, tell
+from exlab_sync_tui.tui.telling import tell
+from exlab_sync_tui.tui.widgets.columns import MARK, Columns
 from exlab_sync_tui.tui.widgets.lines import Lines
+from exlab_sync_tui.tui.widgets.run_line import run_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.style import Style
     from textual import events
     from textual.binding import BindingType
 
-    from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.tui.options import Lab
     from exlab_sync_tui.tui.scene import Scene
-
-_MARK, _GLYPH, _WORD, _GAP = 2, 2, 10, 2
-_INSTRUMENT_NEEDS = 70
-_DATED_NAME = 22
-_WIDE_STORY = 44
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Widths in cells; an ``instrument`` of 0 is not shown."""
-
-    name: int
-    instrument: int
-    story: int
-
-    @classmethod
-    def of(cls, width: int, longest_id: int) -> Columns:
-        """Share *width* out: the name gets what a dated name needs, the story the rest."""
-        instrument = max(min(longest_id, 16), len("Instrument")) if width >= _INSTRUMENT_NEEDS else 0
-        rest = width - _MARK - _GLYPH - _WORD - _GAP - (instrument + _GAP if instrument else 0) - _GAP
-        name = max(min(max(rest * 3 // 10, _DATED_NAME), rest // 2), 0)
-        return cls(name, instrument, max(rest - name, 0))
 
 
 class RunList(Lines):
@@ -60,6 +39,7 @@ class RunList(Lines):
         "runs--name",
         "runs--story",
         "runs--empty-bar",
+        "runs--marked",
     }
     cursor: reactive[int] = reactive(0)
 
@@ -78,6 +58,9 @@ class RunList(Lines):
             super().__init__()
             self.row = row
 
+    class Moved(Message):
+        """Somebody has moved the cursor."""
+
     class Opened(Message):
         """The selected run was clicked a second time."""
 
@@ -89,28 +72,34 @@ class RunList(Lines):
         self._live = Live()
         self._selected: Row | None = None
         self._anchor = ""
+        self.marked: dict[str, Row] = {}
 
     @property
     def selected(self) -> Row | None:
         """The run that commands act on."""
         return self._listing.row(self.cursor)
 
-    @property
-    def columns(self) -> Columns:
-        """The widths at this moment; the heading uses them too."""
-        return Columns.of(self.across, max((len(one.id) for one in self._lab.instruments), default=10))
+    def columns_of(self, width: int) -> Columns:
+        """The widths for so many cells; the heading uses them too."""
+        return Columns.of(width, max((len(one.id) for one in self._lab.instruments), default=10))
 
-    def show(self, scene: Scene, listing: Listing) -> None:
-        """Show another picture. The cursor stays on its run as long as that is near."""
+    def show(self, scene: Scene, listing: Listing, place: int | None = None) -> None:
+        """Show another picture. The cursor stays on its run, and the run on its line of the screen.
+
+        *place*: where the run has gone, if it is not near any more.
+        """
         same = listing.wanted == self._listing.wanted
-        before = self._anchor if same else ""
-        was_visible = self.scroll_offset.y <= self.cursor < self.scroll_offset.y + self.size.height
+        before, line, top = self._anchor if same else "", self.cursor - self.scroll_offset.y, self.scroll_offset.y
         self._scene, self._listing = scene, listing
         self.resize_to(listing.total)
-        place = listing.place_of(before) if before else None
-        top = min(self.cursor, max(listing.total - 1, 0)) if same else 0
-        self.set_reactive(RunList.cursor, top if place is None else place)
-        if was_visible:
+        found = listing.place_of(before) if before else None
+        new = found if found is not None else place
+        kept = min(self.cursor, max(listing.total - 1, 0)) if same else 0
+        moved = new is not None and new != self.cursor
+        self.set_reactive(RunList.cursor, kept if new is None else new)
+        if moved and 0 <= line < self.size.height and top:
+            self.scroll_to(y=self.cursor - line, animate=False, immediate=True)
+        if not same or 0 <= line < self.size.height:
             self._reveal()
         self._announce()
         self.refresh()
@@ -118,6 +107,25 @@ class RunList(Lines):
     def fly(self, live: Live) -> None:
         """Show how far transfers are."""
         self._live = live
+        self.refresh()
+
+    def put_cursor(self, place: int) -> None:
+        """Select the run at this place."""
+        self.cursor = place
+
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Mark these runs, or unmark them if all of them are marked."""
+        chosen = {row.run_path: row for row in rows}
+        if chosen.keys() <= self.marked.keys():
+            for run_path in chosen:
+                del self.marked[run_path]
+        else:
+            self.marked |= chosen
+        self.refresh()
+
+    def unmark(self) -> None:
+        """Mark nothing."""
+        self.marked.clear()
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -129,48 +137,24 @@ class RunList(Lines):
         if chosen:
             base += self.get_component_rich_style("runs--cursor", partial=True)
         row = self._listing.row(index)
-        mark = (">" if not self.look.unicode else "▸") if chosen else ""
-        parts = [(self.fit(mark, _MARK), base)]
+        is_marked = row is not None and row.run_path in self.marked
+        parts = [(self._mark(chosen=chosen, marked=is_marked), self._on(base, "marked") if is_marked else base)]
         if row is None:
             parts.append((self.look.ellipsis, self._on(base, NOTE)))
         else:
-            parts += self._row(row, tell(row, self._scene, self._live, self._lab), base)
+            told = tell(row, self._scene, self._live, self._lab)
+            parts += run_line(row, told, self.columns_of(width), self, lambda name: self._on(base, name))
         return self.strip(parts, width, base)
 
-    def _row(self, row: Row, told: Telling, base: Style) -> list[tuple[str, Style]]:
-        columns = self.columns
-        mood, name, story = (self._on(base, part) for part in (told.mood, "name", "story"))
-        parts = [
-            (self.fit(self.look.glyph(told.mood), _GLYPH) + self.fit(told.word, _WORD), mood),
-            (" " * _GAP + self.fit(row.name, columns.name) + " " * _GAP, name),
-        ]
-        if columns.instrument:
-            parts.append((self.fit(safe_text(row.equipment_id), columns.instrument) + " " * _GAP, story))
-        if told.flight is not None:
-            return parts + self._progress(told.flight, columns.story, base)
-        return [*parts, (self.fit(told.story, columns.story), story)]
-
-    def _progress(self, flight: Flight, width: int, base: Style) -> list[tuple[str, Style]]:
-        share = min(flight.moved / flight.size, 1.0) if flight.size else 0.0
-        cells = 16 if width >= _WIDE_STORY else 8
-        full = int(share * cells)
-        blocks = ("━", "─") if self.look.unicode else ("#", "-")
-        words = [f"{share:4.0%}"]
-        if flight.rate:
-            words.append(f"{size(round(flight.rate))}/s")
-        if flight.eta is not None and width >= _WIDE_STORY:
-            words.append(f"{duration(flight.eta)} left")
-        return [
-            (blocks[0] * full, self._on(base, MOVE)),
-            (blocks[1] * (cells - full), self._on(base, "empty-bar")),
-            (self.fit(" " + "  ".join(words), width - cells), self._on(base, "story")),
-        ]
+    def _mark(self, *, chosen: bool, marked: bool) -> str:
+        cursor, mark = ("▸", "●") if self.look.unicode else (">", "*")
+        return self.fit((cursor if chosen else " ") + (mark if marked else ""), MARK)
 
     def _on(self, base: Style, name: str) -> Style:
         """The style of a part on *base*; the text of the selected row keeps the cursor's own colour."""
         style = self.get_component_rich_style(f"runs--{name}", partial=True)
-        is_text = name in {"name", "story"}
-        return base if is_text and base.bgcolor != self.rich_style.bgcolor else base + style
+        is_plain = name in {"name", "story"} or self.app.native_ansi_color
+        return base if is_plain and base.bgcolor != self.rich_style.bgcolor else base + style
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -191,23 +175,28 @@ class RunList(Lines):
 
     def action_move(self, by: int) -> None:
         """Select a run so many rows further."""
-        self.cursor += by
+        self._move_to(self.cursor + by)
 
     def action_page(self, pages: int) -> None:
         """Select a run so many pages further."""
-        self.cursor += pages * max(self.size.height - 1, 1)
+        self._move_to(self.cursor + pages * max(self.size.height - 1, 1))
 
     def action_first(self) -> None:
         """Select the first run."""
-        self.cursor = 0
+        self._move_to(0)
 
     def action_last(self) -> None:
         """Select the last run."""
-        self.cursor = self._listing.total - 1
+        self._move_to(self._listing.total - 1)
+
+    def _move_to(self, place: int) -> None:
+        self.post_message(self.Moved())
+        self.cursor = place
 
     def on_click(self, event: events.Click) -> None:
         index = self.scroll_offset.y + event.y
         if index < self._listing.total:
+            self.post_message(self.Moved())
             if index == self.cursor:
                 self.post_message(self.Opened())
             self.cursor = index
@@ -215,7 +204,8 @@ class RunList(Lines):
     def _reveal(self) -> None:
         height, top = self.size.height, self.scroll_offset.y
         if height and not top <= self.cursor < top + height:
-            self.scroll_to(y=self.cursor if self.cursor < top else self.cursor - height + 1, animate=False)
+            place = self.cursor if self.cursor < top else self.cursor - height + 1
+            self.scroll_to(y=place, animate=False, immediate=True)
 
     def _say_what_is_visible(self) -> None:
         top = self.scroll_offset.y
