@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -40,7 +41,7 @@ class ConsoleApp(RunActs, PaperActs, LookActs):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(COMMANDS)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # Textual's declaration  # noqa: RUF012  # Textual's declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # the same  # noqa: RUF012  # the same
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
 
     def __init__(
         self,

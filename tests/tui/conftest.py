@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from syrupy.extensions.image import SVGImageSnapshotExtension
 
 from exlab_sync_tui.tui.app import ConsoleApp
 from exlab_sync_tui.tui.options import ConsoleOptions
+from exlab_sync_tui.tui.widgets.run_list import RunList
 from tests.tui.lab import LAB, FakeCockpit, FakePremises, clock, premises
 
 if TYPE_CHECKING:
@@ -45,18 +46,30 @@ def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(SVGImageSnapshotExtension)
 
 
+class HeardApp(ConsoleApp):
+    """The console, which remembers what it said: a notice vanishes after some seconds of anybody's clock."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.heard: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.heard.append(message)
+        super().notify(message, **options)
+
+
 @dataclass
 class Console:
     """The console of a test, with its hands on the clock."""
 
-    app: ConsoleApp
+    app: HeardApp
     pilot: Pilot[int]
     clock: ManualClock
 
     async def settle(self, seconds: float = 0) -> None:
         """Let time pass, and everything be shown that follows."""
-        for _ in range(3):
-            await self.clock.advance(seconds / 3)
+        for _ in range(2):
+            await self.clock.advance(seconds / 2)
             await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
@@ -64,6 +77,18 @@ class Console:
         for key in keys:
             await self.pilot.press(key)
             await self.settle(0.3)
+
+    async def enter(self, text: str, *keys: str) -> None:
+        """Type at one go, then press keys."""
+        await self.pilot.press(*text)
+        await self.press(*keys)
+
+    async def go_to(self, name: str) -> None:
+        """Select a run of the list, as the keys would."""
+        runs = self.app.main.query_one(RunList)
+        rows = [runs._listing.row(index) for index in range(runs._listing.total)]
+        runs.action_move([row.name if row else "" for row in rows].index(name) - runs.cursor)
+        await self.settle(0.3)
 
     @property
     def lines(self) -> list[str]:
@@ -83,8 +108,8 @@ class Console:
 
     @property
     def notices(self) -> list[str]:
-        """What was answered to orders."""
-        return [notice.message for notice in self.app._notifications]
+        """What was said so far."""
+        return self.app.heard
 
     @property
     def selected(self) -> str:
@@ -112,7 +137,7 @@ async def opened(
         await cockpit.start()
     hand = clock()
     wished = options or ConsoleOptions("mira", theme)
-    app = ConsoleApp(cockpit, lab, wished, hand, title=TITLE, premises=around or premises())
+    app = HeardApp(cockpit, lab, wished, hand, title=TITLE, premises=around or premises())
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot, hand)
         await console.settle()

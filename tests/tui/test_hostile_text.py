@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from exlab_sync_tui.tui.widgets.detail_pane import DetailPane
 from textual.widgets import Input
 
 from exlab_sync_tui.engine.cockpit.view import Outcome, Pulse
@@ -15,6 +14,7 @@ from exlab_sync_tui.queue.store import HistoryEntry
 from exlab_sync_tui.tui.health import health
 from exlab_sync_tui.tui.options import ConsoleOptions, Instrument, Lab
 from exlab_sync_tui.tui.scene import Scene
+from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from exlab_sync_tui.tui.widgets.event_log import EventLog
 from exlab_sync_tui.tui.widgets.filter_bar import FilterBar
 from exlab_sync_tui.tui.widgets.run_list import RunList

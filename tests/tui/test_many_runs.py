@@ -10,8 +10,10 @@ import pytest
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
 from exlab_sync_tui.queue.memory import MemoryStore
-from exlab_sync_tui.tui.listing import PAGE, Listing, Wanted, filled, fresh
+from exlab_sync_tui.queue.store import JobKey
+from exlab_sync_tui.tui.listing import PAGE, Listing, filled, fresh
 from exlab_sync_tui.tui.scene import Lookout, Scene
+from exlab_sync_tui.tui.wanted import Wanted
 from exlab_sync_tui.tui.widgets.run_list import RunList
 from tests.tui.conftest import opened
 from tests.tui.lab import CONFOCAL, NOW, FakeCockpit
@@ -43,9 +45,16 @@ class ManyRuns(MemoryStore):
         return {(CONFOCAL, state): len(numbers) for state, numbers in self._ranges.items()}
 
     async def jobs(
-        self, wanted: JobFilter, *, after_seq: int = 0, limit: int = 500, skip: int = 0, newest_first: bool = False
+        self,
+        wanted: JobFilter,
+        *,
+        after_seq: int = 0,
+        limit: int = 500,
+        skip: int = 0,
+        newest_first: bool = False,
+        by: JobKey = JobKey.QUEUED,
     ) -> list[SyncJobRow]:
-        assert not after_seq
+        assert (after_seq, by) == (0, JobKey.QUEUED)
         numbers = [
             number
             for state in wanted.states
@@ -56,6 +65,13 @@ class ManyRuns(MemoryStore):
         self.read += len(page)
         self.asked.append(skip)
         return [self._job(number) for number in page]
+
+    async def place(
+        self, job: SyncJobRow, wanted: JobFilter, *, newest_first: bool = False, by: JobKey = JobKey.QUEUED
+    ) -> int:
+        assert by is JobKey.QUEUED
+        numbers = [number for state in wanted.states for number in self._ranges.get(state, ())]
+        return sum(number > job.seq if newest_first else number < job.seq for number in numbers)
 
     async def job_of(self, run_path: str) -> SyncJobRow | None:
         return self._job(int(run_path.rpartition("_")[2]))

@@ -7,95 +7,128 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
+from exlab_sync_tui.tui.insight import Tab
 from exlab_sync_tui.tui.options import ConsoleOptions
+from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from tests.tui.conftest import opened
 from tests.tui.lab import FakeCockpit, busy_day, lost, outage, quiet_day
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from syrupy.assertion import SnapshotAssertion
 
-SMALL, WIDE, HUGE = (80, 24), (120, 36), (200, 60)
-SIZES = [pytest.param(SMALL, id="80x24"), pytest.param(WIDE, id="120x36")]
+    from tests.tui.conftest import Console
+
+SMALL, NORMAL, WIDE = (80, 24), (120, 36), (200, 60)
+SIZES = (SMALL, NORMAL, WIDE)
+FAILED, SENDING = "Run_2025-03-05T11-20", "RNA_batch_09"
 
 
-@pytest.mark.parametrize("theme", ["exlab-dark", "exlab-light"])
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_busy_day(picture: SnapshotAssertion, size: tuple[int, int], theme: str) -> None:
+async def in_every_size(
+    console: Console, picture: SnapshotAssertion, *, sizes: tuple[tuple[int, int], ...] = SIZES
+) -> None:
+    """One start of the console, a picture for each size of the terminal."""
+    for field in console.app.screen.query(Input):
+        field.cursor_blink = False
+    for width, height in sizes:
+        await console.pilot.resize_terminal(width, height)
+        await console.settle()
+        assert console.screenshot() == picture(name=f"{width}x{height}")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "high-contrast", "ansi"])
+async def test_a_busy_day(picture: SnapshotAssertion, theme: str) -> None:
     cockpit = FakeCockpit()
     await busy_day(cockpit)
-    async with opened(cockpit, size=size, theme=theme) as console:
-        assert console.screenshot() == picture
+    async with opened(cockpit, size=NORMAL, theme=theme) as console:
+        await in_every_size(console, picture, sizes=SIZES if theme in {"dark", "light"} else (NORMAL,))
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_details_of_a_failed_run(picture: SnapshotAssertion, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_every_tab_of_the_details(picture: SnapshotAssertion, theme: str) -> None:
     cockpit = FakeCockpit()
     await busy_day(cockpit)
-    async with opened(cockpit, size=size) as console:
-        await console.press("down", "enter")
-        assert console.screenshot() == picture
+    async with opened(cockpit, size=NORMAL, theme=theme) as console:
+        pane = console.app.main.query_one(DetailPane)
+        await console.press("enter")
+        for tab, run in ((Tab.STORY, FAILED), (Tab.FILES, SENDING), (Tab.FINDINGS, "Run_<date>"), (Tab.LOG, FAILED)):
+            await console.go_to(run)
+            pane.open(tab)
+            for width, height in SIZES if theme == "dark" else (NORMAL,):
+                await console.pilot.resize_terminal(width, height)
+                await console.settle(0.6)
+                assert console.screenshot() == picture(name=f"{tab}-{width}x{height}")
 
 
-async def test_a_quiet_day(picture: SnapshotAssertion) -> None:
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_every_dialog(picture: SnapshotAssertion, theme: str) -> None:
     cockpit = FakeCockpit()
-    await quiet_day(cockpit)
-    async with opened(cockpit, size=WIDE) as console:
-        assert console.screenshot() == picture
+    await busy_day(cockpit)
+    async with opened(cockpit, size=NORMAL, theme=theme) as console:
+        for name, key in (
+            ("override", "o"),
+            ("revoke", "x"),
+            ("retry-all", "R"),
+            ("folder", "E"),
+            ("go-to", "colon"),
+            ("command-line", "dollar_sign"),
+            ("help", "question_mark"),
+            ("explained", "f1"),
+        ):
+            await console.press(key)
+            for field in console.app.screen.query(Input):
+                field.cursor_blink = False
+            for width, height in SIZES if theme == "dark" else (NORMAL,):
+                await console.pilot.resize_terminal(width, height)
+                await console.settle()
+                assert console.screenshot() == picture(name=f"{name}-{width}x{height}")
+            await console.press("escape")
+            console.app.clear_notifications()
 
 
-async def test_the_nas_is_away(picture: SnapshotAssertion) -> None:
-    cockpit = FakeCockpit()
-    await outage(cockpit)
-    async with opened(cockpit) as console:
-        assert console.screenshot() == picture
-
-
-async def test_the_engine_is_lost(picture: SnapshotAssertion) -> None:
-    cockpit = FakeCockpit()
+async def engine_lost(cockpit: FakeCockpit) -> None:
+    """The engine that the console is attached to is gone."""
     await busy_day(cockpit)
     lost(cockpit)
     cockpit.in_flight = []
-    async with opened(cockpit) as console:
-        assert console.screenshot() == picture
 
 
-async def test_no_runs_yet(picture: SnapshotAssertion) -> None:
-    async with opened(FakeCockpit()) as console:
-        assert console.screenshot() == picture
+async def no_runs_yet(cockpit: FakeCockpit) -> None:
+    """A new lab."""
+    await cockpit.start()
 
 
-async def test_a_filter_is_typed(picture: SnapshotAssertion) -> None:
+@pytest.mark.parametrize("state", [quiet_day, outage, engine_lost, no_runs_yet])
+async def test_every_state(picture: SnapshotAssertion, state: Callable[[FakeCockpit], Awaitable[None]]) -> None:
+    cockpit = FakeCockpit()
+    await state(cockpit)
+    async with opened(cockpit, size=NORMAL) as console:
+        await in_every_size(console, picture)
+
+
+async def test_a_filter_marks_and_an_empty_part(picture: SnapshotAssertion) -> None:
     cockpit = FakeCockpit()
     await busy_day(cockpit)
-    async with opened(cockpit) as console:
-        console.app.main.query_one(Input).cursor_blink = False
-        await console.press("slash", "r", "n", "a")
-        assert console.screenshot() == picture
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_help(picture: SnapshotAssertion, size: tuple[int, int]) -> None:
-    async with opened(FakeCockpit(), size=size) as console:
-        await console.press("question_mark")
-        assert console.screenshot() == picture
-
-
-async def test_a_large_terminal(picture: SnapshotAssertion) -> None:
-    cockpit = FakeCockpit()
-    await busy_day(cockpit)
-    async with opened(cockpit, size=HUGE) as console:
-        await console.press("enter")
-        assert console.screenshot() == picture
+    async with opened(cockpit, size=SMALL) as console:
+        await console.press("space", "space", "slash")
+        await console.enter("rna", "enter")
+        await in_every_size(console, picture, sizes=(SMALL, NORMAL))
+        await console.press("slash", "s", "s")
+        await console.settle(0.6)
+        assert console.screenshot() == picture(name="nothing-fits")
 
 
 async def test_a_terminal_with_ascii_alone(picture: SnapshotAssertion) -> None:
     cockpit = FakeCockpit()
     await busy_day(cockpit)
     async with opened(cockpit, options=ConsoleOptions("mira", ascii=True)) as console:
-        await console.press("down", "r")
-        assert console.text.isascii()
-        await console.press("ctrl+p")
+        for keys in (("down", "r"), ("enter",), ("right_square_bracket",), ("o",), ("escape", "question_mark")):
+            await console.press(*keys)
+            assert console.text.isascii(), {char for char in console.text if not char.isascii()}
+        await console.press("escape", "escape", "ctrl+p")
         assert console.text.isascii(), {char for char in console.text if not char.isascii()}
+        await console.press("escape", "up", "enter")
         assert console.screenshot() == picture
 
 
@@ -106,4 +139,6 @@ async def test_a_terminal_without_colours(picture: SnapshotAssertion, monkeypatc
     async with opened(cockpit) as console:
         assert console.app.no_color
         assert all(word in console.text for word in ("blocked", "failed", "sending", "queued", "paused", "verified"))
-        assert console.screenshot() == picture
+        assert console.screenshot() == picture(name="overview")
+        await console.press("o")
+        assert console.screenshot() == picture(name="dialog")

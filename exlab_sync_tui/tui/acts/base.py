@@ -34,7 +34,8 @@ class ActingApp(App[int]):
     premises: Premises
 
     def say(self, sentence: str, severity: str = "information") -> None:
-        """One sentence for the operator, of whatever characters."""
+        """One sentence for the operator, of whatever characters; it takes the place of the one before."""
+        self.clear_notifications()
         self.notify(safe_text(sentence), severity=severity, markup=False)  # type: ignore[arg-type]  # one of Textual's three
 
     def targets(self) -> list[Row]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from textual.command import CommandPalette
 
-from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.tui.acts.base import ActingApp
 from exlab_sync_tui.tui.explain import explained
 from exlab_sync_tui.tui.screens.help import HelpScreen, everything
@@ -46,15 +45,14 @@ class LookActs(ActingApp):
 
     def action_sort(self) -> None:
         """List in the next order."""
-        self.say(f"Listed {self.main.next_sort().value}.")
+        self.main.next_sort()
 
     def action_next_instrument(self) -> None:
         """List the next instrument's runs alone, then those of all."""
         if not self.lab.instruments:
             self.say("No instrument is configured.", "warning")
             return
-        chosen = self.main.next_instrument()
-        self.say(f"Only runs of {safe_text(chosen)}." if chosen else "The runs of all instruments.")
+        self.main.next_instrument()
 
     def action_view(self, view: str) -> None:
         """List a part of the runs."""
@@ -74,14 +72,10 @@ class LookActs(ActingApp):
             self.say(f"More than {_MARKED_AT_MOST:,} runs are listed; filter first. Nothing was marked.", "warning")
         elif rows:
             self.main.mark(rows)
-            self.say(f"{count(len(rows), 'run')} marked; orders go to all of them.")
 
     def action_follow(self) -> None:
         """Keep the cursor on what is being sent, or leave it where it is."""
-        if self.main.follow():
-            self.say("Following the run that is being sent; any movement ends it.")
-        else:
-            self.say("Not following any more.")
+        self.main.follow()
 
     def action_go_to(self) -> None:
         """Go to a run by number or name."""

@@ -48,7 +48,7 @@ class Dialog(ModalScreen[T | None]):
 
     def on_mount(self) -> None:
         for scrolling in [*self.query(VerticalScroll), *self.query(OptionList)]:
-            scrolling.vertical_scrollbar.renderer = WholeCells  # type: ignore[misc]  # per instance
+            scrolling.vertical_scrollbar.renderer = WholeCells
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

@@ -180,7 +180,8 @@ class MainScreen(Detailed, Screen[None]):
     @on(RunList.Moved)
     def stop_following(self) -> None:
         """Somebody goes another way."""
-        self._follows = False
+        if self._follows:
+            self.follow()
 
     @on(RunList.Opened)
     def open_details(self) -> None:
@@ -214,18 +215,16 @@ class MainScreen(Detailed, Screen[None]):
         self._wanted = replace(self._wanted, view=view)
         self._want()
 
-    def next_sort(self) -> Sort:
+    def next_sort(self) -> None:
         """List in the next order."""
         self._wanted = replace(self._wanted, sort=self._wanted.sort.following)
         self._want()
-        return self._wanted.sort
 
-    def next_instrument(self) -> str:
-        """List the next instrument's runs; empty for all."""
+    def next_instrument(self) -> None:
+        """List the next instrument's runs alone, then those of all."""
         ids = ["", *(one.id for one in self.lab.instruments)]
         self._instrument = ids[(ids.index(self._instrument) + 1) % len(ids)]
         self._want()
-        return self._instrument
 
     def ask_for_filter(self) -> None:
         """Let somebody type a filter."""
@@ -248,12 +247,12 @@ class MainScreen(Detailed, Screen[None]):
         self.query_one(RunList).unmark()
         self._marks_changed()
 
-    def follow(self) -> bool:
-        """Keep the cursor on what is being sent, or not any more; which of both."""
+    def follow(self) -> None:
+        """Keep the cursor on what is being sent, or not any more."""
         self._follows = not self._follows
+        self._say_numbers()
         if self._follows:
             self._chase()
-        return self._follows
 
     def toggle_log(self) -> None:
         """Show or hide the events."""
@@ -291,7 +290,8 @@ class MainScreen(Detailed, Screen[None]):
 
     def _say_numbers(self) -> None:
         listing, wanted = self._listing, self._listing.wanted
-        parts = [count(len(self.marked), "run") + " marked"] if self.marked else []
+        parts = ["following"] if self._follows else []
+        parts += [count(len(self.marked), "run") + " marked"] if self.marked else []
         if wanted.equipment_id:
             parts.append(safe_text(wanted.equipment_id))
         if wanted.words or wanted.text:

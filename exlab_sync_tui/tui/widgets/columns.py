@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 MARK, GLYPH, WORD, GAP = 2, 2, 11, 2
 _AMOUNT, _AGE = 9, 7
@@ -26,6 +27,7 @@ class Columns:
     story: int
 
     @classmethod
+    @cache
     def of(cls, width: int, longest_id: int) -> Columns:
         """Share *width* out: the name gets what a dated name needs, the story the rest."""
         instrument = max(min(longest_id, 16), len("Instrument")) if width >= _WITH_INSTRUMENT else 0

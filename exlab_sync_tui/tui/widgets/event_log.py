@@ -84,4 +84,4 @@ class EventLog(Lines):
         ]
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"log--{name}", partial=True)
+        return self.part(f"log--{name}")

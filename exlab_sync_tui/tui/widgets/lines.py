@@ -35,6 +35,19 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self, look: Look, *, id: str) -> None:  # Textual's name  # noqa: A002  # Textual's name
         super().__init__(id=id)
         self.look = look
+        self._styles: dict[str, Style] = {}
+
+    def part(self, name: str) -> Style:
+        """The style of a component class, asked of the stylesheet once per look of the widget."""
+        known = self._styles.get(name)
+        if known is None:
+            known = self._styles[name] = self.get_component_rich_style(name, partial=True)
+        return known
+
+    def notify_style_update(self) -> None:
+        """Another theme, or another focus."""
+        self._styles.clear()
+        super().notify_style_update()
 
     def _on_mount(self, event: events.Mount) -> None:
         super()._on_mount(event)

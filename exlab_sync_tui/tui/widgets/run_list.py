@@ -67,6 +67,7 @@ class RunList(Lines):
     def __init__(self, look: Look, lab: Lab, scene: Scene) -> None:
         super().__init__(look, id="runs")
         self._lab = lab
+        self._longest_id = max((len(one.id) for one in lab.instruments), default=10)
         self._scene = scene
         self._listing = Listing()
         self._live = Live()
@@ -81,7 +82,7 @@ class RunList(Lines):
 
     def columns_of(self, width: int) -> Columns:
         """The widths for so many cells; the heading uses them too."""
-        return Columns.of(width, max((len(one.id) for one in self._lab.instruments), default=10))
+        return Columns.of(width, self._longest_id)
 
     def show(self, scene: Scene, listing: Listing, place: int | None = None) -> None:
         """Show another picture. The cursor stays on its run, and the run on its line of the screen.
@@ -129,32 +130,31 @@ class RunList(Lines):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        index, width = self.scroll_offset.y + y, self.across
-        base = self.rich_style
+        index, width, base = self.scroll_offset.y + y, self.across, self.rich_style
         if index >= self._listing.total:
             return Strip.blank(width, base)
         chosen = index == self.cursor
         if chosen:
-            base += self.get_component_rich_style("runs--cursor", partial=True)
+            base += self.part("runs--cursor")
         row = self._listing.row(index)
         is_marked = row is not None and row.run_path in self.marked
-        parts = [(self._mark(chosen=chosen, marked=is_marked), self._on(base, "marked") if is_marked else base)]
+
+        def styled(name: str) -> Style:
+            """The style of a part; the text of the selected row keeps the cursor's own colour."""
+            is_plain = chosen and (name in {"name", "story"} or self.app.native_ansi_color)
+            return base if is_plain else base + self.part(f"runs--{name}")
+
+        parts = [(self._mark(chosen=chosen, marked=is_marked), styled("marked") if is_marked else base)]
         if row is None:
-            parts.append((self.look.ellipsis, self._on(base, NOTE)))
+            parts.append((self.look.ellipsis, styled(NOTE)))
         else:
             told = tell(row, self._scene, self._live, self._lab)
-            parts += run_line(row, told, self.columns_of(width), self, lambda name: self._on(base, name))
+            parts += run_line(row, told, self.columns_of(width), self, styled)
         return self.strip(parts, width, base)
 
     def _mark(self, *, chosen: bool, marked: bool) -> str:
         cursor, mark = ("▸", "●") if self.look.unicode else (">", "*")
         return self.fit((cursor if chosen else " ") + (mark if marked else ""), MARK)
-
-    def _on(self, base: Style, name: str) -> Style:
-        """The style of a part on *base*; the text of the selected row keeps the cursor's own colour."""
-        style = self.get_component_rich_style(f"runs--{name}", partial=True)
-        is_plain = name in {"name", "story"} or self.app.native_ansi_color
-        return base if is_plain and base.bgcolor != self.rich_style.bgcolor else base + style
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -164,11 +164,12 @@ class RunList(Lines):
         self._reveal()
         self._say_what_is_visible()
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, after: int) -> None:
         self._anchor = ""
         self._reveal()
         self._announce()
-        self.refresh()
+        self.refresh_line(before)
+        self.refresh_line(after)
 
     def validate_cursor(self, value: int) -> int:
         return max(0, min(value, self._listing.total - 1))

@@ -93,7 +93,7 @@ class FileRows(Lines):
         return self.strip(parts, width, base)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"files--{name}", partial=True)
+        return self.part(f"files--{name}")
 
 
 def state_of(record: FileRecord) -> tuple[str, str]:

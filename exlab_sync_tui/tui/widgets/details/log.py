@@ -38,7 +38,7 @@ class LogView(Lines):
 
     def render_line(self, y: int) -> Strip:
         index, width, base = self.scroll_offset.y + y, self.across, self.rich_style
-        style = base + self.get_component_rich_style("run-log--time", partial=True)
+        style = base + self.part("run-log--time")
         if index >= len(self._read.lines):
             text = self._read.problem if y == 0 and not self._read.lines else ""
             return self.strip([(self.fit(text, width), style)], width, base)
