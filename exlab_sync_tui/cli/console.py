@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.cli.output import look, put
 from exlab_sync_tui.errors import ConfigError, UsageError
-from exlab_sync_tui.settings.locations import find_config
+from exlab_sync_tui.settings.locations import CONFIG_VARIABLE, find_config, user_config_path
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -23,19 +26,38 @@ _NO_TERMINAL = (
 def open_console(place: Place) -> int:
     """Host the engine, or attach to the one that runs, and show it until somebody leaves; the exit code.
 
-    Raises ``UsageError`` without a terminal, ``ConfigError``, and what ``open_cockpit`` raises.
+    Without a configuration the first-run assistant comes first. Raises ``UsageError`` without a terminal,
+    ``ConfigError``, and what ``open_cockpit`` raises.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_NO_TERMINAL)
-    _require_configuration(place)
+    if not _is_configured(place) and not ask_for_configuration(place):
+        put("Nothing was written. `exlab-sync demo` shows everything on a sample lab first.")
+        return ConfigError.exit_code
     return _show(place)
 
 
-def _require_configuration(place: Place) -> None:
+def ask_for_configuration(place: Place) -> bool:
+    """Let the first-run assistant write a configuration where it is looked for; whether it did."""
+    from exlab_sync_tui.tui.first_run.app import ask_first
+
+    written = ask_first(_place_of_file(place), place.store_path, ascii_only=not look().unicode)
+    if written:
+        put(f"Wrote {safe_text(_place_of_file(place))}; `exlab-sync config show` shows what is in force.")
+    return written
+
+
+def _place_of_file(place: Place) -> Path:
+    named = place.config or place.environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else user_config_path()
+
+
+def _is_configured(place: Place) -> bool:
+    """Whether there is a file, be it right or wrong: a wrong one is never written over."""
     try:
-        find_config(place.config, environ=place.environ)
-    except ConfigError as error:
-        raise ConfigError(f"{error} `exlab-sync demo` shows everything on a sample lab first.") from error
+        return os.path.lexists(find_config(place.config, environ=place.environ))
+    except ConfigError:
+        return False
 
 
 def _show(place: Place) -> int:

@@ -17,6 +17,7 @@ from exlab_sync_tui.settings.schema import OVERRIDABLE
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -65,14 +66,23 @@ equipment:
 #      rclone_remote_path: lab
 """
 
+_HEAD_LINES = _HEAD.splitlines()[:4]
+"""What the file is, above the first key."""
+
 
 def starter_config() -> str:
     """A configuration that loads as it is: one instrument to fill in, and every other key with its default."""
     return "\n".join([_HEAD, *(_block(name, model) for name, model in OVERRIDABLE.items())])
 
 
-def write_starter(path: Path) -> None:
-    """Write the starter to *path*, whole or not at all, with its folders; never over something that is there.
+def filled_config(item: Mapping[str, object]) -> str:
+    """The same with one instrument filled in, as the first-run assistant writes it."""
+    lines = [*_HEAD_LINES, "equipment:", *_item(item), ""]
+    return "\n".join([*lines, *(_block(name, model) for name, model in OVERRIDABLE.items())])
+
+
+def write_starter(path: Path, text: str | None = None) -> None:
+    """Write *text*, or the starter, to *path*, whole or not at all, with its folders; never over something there.
 
     Raises ``ConfigError`` if something lies at *path* or it cannot be written.
     """
@@ -81,7 +91,7 @@ def write_starter(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(starter_config())
+                file.write(starter_config() if text is None else text)
                 file.flush()
                 os.fsync(file.fileno())
             # A link fails where a rename would replace what somebody wrote in the meantime.
@@ -97,6 +107,19 @@ def write_starter(path: Path) -> None:
         raise ConfigError(
             f"{safe_text(path)} cannot be written: {reason}; choose another place with --config."
         ) from error
+
+
+def _item(item: Mapping[str, object]) -> list[str]:
+    """One item of a list: each value as JSON, which YAML reads alike."""
+    lines: list[str] = []
+    for key, value in item.items():
+        lead = "    " if lines else "  - "
+        if isinstance(value, dict):
+            lines.append(f"{lead}{key}:")
+            lines += [f"      {inner}: {_yaml(content)}" for inner, content in value.items()]
+        else:
+            lines.append(f"{lead}{key}: {_yaml(value)}")
+    return lines
 
 
 def field_docs(model: type[BaseModel]) -> dict[str, str]:

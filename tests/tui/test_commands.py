@@ -359,7 +359,7 @@ async def test_f1_explains_what_has_the_keys(cockpit: FakeCockpit) -> None:
         for tab, view, told in (
             (Tab.STORY, main.query_one(StoryView), "Why the run is"),
             (Tab.FILES, main.query_one(FileRows), "SHA-256 of both sides"),
-            (Tab.FINDINGS, main.query_one(FindingsView), "by name and with a reason that stays"),
+            (Tab.FINDINGS, main.query_one(FindingsView), "asked just now"),
             (Tab.LOG, main.query_one(LogView), "Nothing here is judged"),
         ):
             main.query_one(DetailPane).open(tab)

@@ -332,7 +332,7 @@ def test_a_word_for_a_shell_means_the_same_bytes(text: str, word: str) -> None:
 
 @pytest.mark.parametrize(
     ("points", "line"),
-    [((), "    "), ((0, 0), "  ▁▁"), ((1, 2, 4, 8), "▂▃▅█"), ((9, 1, 2, 4, 8), "▂▃▅█")],
+    [((), "    "), ((0, 0), "  ▁▁"), ((1, 2, 4, 8), "▁▂▄▇"), ((9, 1, 2, 4, 8), "▁▂▄▇")],
 )
 def test_a_rate_is_drawn_in_few_cells(points: tuple[float, ...], line: str) -> None:
     assert spark(points, 4, unicode=True) == line

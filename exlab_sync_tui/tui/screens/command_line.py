@@ -36,7 +36,7 @@ class CommandLineScreen(Dialog[str]):
         chosen = OptionList(*options, markup=False, compact=True)
         chosen.highlighted = 0
         yield chosen
-        yield Static(Text("Enter copies the line, where the terminal allows that."), classes="label")
+        yield Static(Text("Enter copies the line, where the terminal allows that."), classes="hint")
 
     def buttons(self) -> Iterable[Widget]:
         """Copy, or not."""

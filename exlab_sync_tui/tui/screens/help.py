@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group, RenderableType
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -31,7 +32,8 @@ _SIGNS = (
     (WAIT, "waits for something; the line says for what, and goes on by itself"),
     (BAD, "needs you: failed, blocked or damaged"),
 )
-_BOLD = Style(bold=True)
+_BOLD, _DIM = Style(bold=True), Style(dim=True)
+_KEYS, _NAMES = 8, 16
 
 
 class HelpScreen(ModalScreen[None]):
@@ -69,7 +71,13 @@ def everything(look: Look, keymap: Mapping[str, str]) -> Group:
 
 def keys_of(commands: Iterable[Command], keymap: Mapping[str, str]) -> RenderableType:
     """Keys, names and sentences of commands."""
-    return pairs([(one.shown(keymap), f"{one.name}. {one.help}") for one in commands], _BOLD)
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=_KEYS)
+    table.add_column(width=_NAMES)
+    table.add_column(ratio=1, overflow="fold")
+    for one in commands:
+        table.add_row(Text(one.shown(keymap), _BOLD), Text(one.name), Text(one.help, _DIM, overflow="fold"))
+    return table
 
 
 def signs(look: Look) -> RenderableType:

@@ -26,7 +26,7 @@ class LineScreen(Dialog[str]):
     def content(self) -> Iterable[Widget]:
         """The line and its hint."""
         yield Input(placeholder=self._placeholder, compact=True)
-        yield Static(self._hint, markup=False, classes="label")
+        yield Static(self._hint, markup=False, classes="hint")
 
     def buttons(self) -> Iterable[Widget]:
         """Do it, or not."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_PLAIN = "_.-=+*#@"
+_BLOCKS = "▁▂▃▄▅▆▇"
+_PLAIN = "_.-=+*#"
 
 
 def spark(points: Sequence[float], width: int, *, unicode: bool) -> str:

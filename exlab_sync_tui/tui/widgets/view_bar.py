@@ -53,21 +53,31 @@ class ViewBar(Static):
 
     def render(self) -> Content:
         numbers, width = _numbers(self._scene, self._wanted.equipment_id), self.size.width
+        needed = cell_len(self._remark) + 1
+        room = width - (needed if self._remark else 0)
+        everything = self._choices(numbers, tuple(_NAMES))
+        if everything.cell_length > room:
+            everything = self._choices(numbers, tuple(dict.fromkeys((self._wanted.view, View.NEEDS))))
+        gap = width - everything.cell_length - needed
+        if gap < 1:
+            return everything
+        return Content.assemble(everything, " " * gap, (self._remark, "$secondary"))
+
+    def _choices(self, numbers: dict[View, int], views: tuple[View, ...]) -> Content:
+        """These choices; the ranges of cells that a click may hit are those of the last ones made."""
         parts: list[Content | str] = ["  "]
         self._ranges, column = [], 2
         for place, (view, names) in enumerate(_NAMES.items(), start=1):
-            chosen = view is self._wanted.view
-            name, number = names[0] if width >= _WITH_WORDS else names[1], f"{numbers[view]:,}"
-            key = f"{place} "
+            if view not in views:
+                continue
+            name, number = names[0] if self.size.width >= _WITH_WORDS else names[1], f"{numbers[view]:,}"
+            chosen, key = view is self._wanted.view, f"{place} "
             mark = "bold reverse" if chosen else "bold $error" if view is View.NEEDS and numbers[view] else ""
             parts += [Content.styled(key, "bold $primary"), Content.styled(name, mark)]
             parts += [Content.styled(f" {number}", mark or "$secondary"), "   "]
             length = len(key) + len(name) + len(number) + 4
             self._ranges.append((column, column + length, view))
             column += length
-        gap = width - column - cell_len(self._remark) - 1
-        if gap >= 1:
-            parts += [" " * gap, Content.styled(self._remark, "$secondary")]
         return Content.assemble(*parts)
 
     def on_click(self, event: events.Click) -> None:

@@ -41,6 +41,7 @@ class FileRows(Lines):
         super().__init__(look, id="file-rows")
         self._files = FileList()
         self._run_path = ""
+        self._is_read = False
         self.unproven_only = False
 
     def show(self, run_path: str, files: FileList) -> None:
@@ -48,7 +49,7 @@ class FileRows(Lines):
         if run_path != self._run_path:
             self._run_path = run_path
             self.scroll_home(animate=False)
-        self._files = files
+        self._files, self._is_read = files, True
         self.resize_to(files.total)
         self.refresh()
 
@@ -56,6 +57,7 @@ class FileRows(Lines):
         """Another run, whose files have not been read yet."""
         if run_path != self._run_path:
             self.show(run_path, FileList(unproven_only=self.unproven_only))
+            self._is_read = False
 
     def only_unproven(self) -> None:
         """List what is not proved yet, or everything again."""
@@ -78,7 +80,7 @@ class FileRows(Lines):
         index, width, base = self.scroll_offset.y + y, self.across, self.rich_style
         if index >= self._files.total:
             empty = _PROVED if self._files.unproven_only and self._files.totals.files else _EMPTY
-            text = empty if y == 0 and not self._files.total and self._files.job_id else ""
+            text = empty if y == 0 and self._is_read and not self._files.total else ""
             return self.strip([(self.fit(text, width), base + self._style("rest"))], width, base)
         record = self._files.row(index)
         if record is None:

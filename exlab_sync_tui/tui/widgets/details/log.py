@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from exlab_sync_tui.operate.run_log import RunLog
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.headless.words import Look
 
-_MOMENT = 20
+_LINE = re.compile(r"(?P<moment>\S{20}) \[(?P<level>.{5})\] (?:\[(?:host|equip|proj|kind):[^]]*\] )*(?P<text>.*)")
+"""As in ``FORMATS.md`` §3; the marks are the same on every line of a run, so they are not shown."""
+_LOUD = frozenset({"WARN", "ERROR", "FATAL"})
 
 
 class LogView(Lines):
     """The last lines, the newest below; it stays at the end unless somebody has scrolled back."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-log--time", "run-log--rest"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-log--time", "run-log--bad"}
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="run-log-rows")
@@ -42,5 +45,10 @@ class LogView(Lines):
         if index >= len(self._read.lines):
             text = self._read.problem if y == 0 and not self._read.lines else ""
             return self.strip([(self.fit(text, width), style)], width, base)
-        moment, rest = self._read.lines[index][:_MOMENT], self._read.lines[index][_MOMENT:]
-        return self.strip([(moment, style), (self.fit(rest, width - len(moment)), base)], width, base)
+        found = _LINE.fullmatch(self._read.lines[index])
+        if found is None:
+            return self.strip([(self.fit(self._read.lines[index], width), base)], width, base)
+        moment, level, text = found["moment"], found["level"], found["text"]
+        loud = self.part("run-log--bad") if level.strip() in _LOUD else self.part("run-log--time")
+        parts = [(f"{moment}  ", style), (f"{level}  ", base + loud)]
+        return self.strip([*parts, (self.fit(text, width - len(moment) - len(level) - 4), base)], width, base)

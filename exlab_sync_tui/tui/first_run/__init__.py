@@ -1,0 +1,1 @@
+"""How does somebody begin who has no configuration yet? Three questions, tested while they are answered."""

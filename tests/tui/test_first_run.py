@@ -1,0 +1,149 @@
+"""The first-run assistant tries every answer while it is typed, and writes a configuration that works."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Checkbox, Input, RadioSet, Static
+
+from exlab_sync_tui.operate.first_run import Answers, id_for, objection, transport_of, try_folder, try_nas, try_signal
+from exlab_sync_tui.settings.loading import load_settings
+from exlab_sync_tui.tui.first_run.app import FirstRunApp
+from tests.tui.conftest import TITLE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
+    from textual.pilot import Pilot
+
+
+@dataclass
+class Form:
+    """The form of a test."""
+
+    app: FirstRunApp
+    pilot: Pilot[bool]
+
+    async def fill(self, **texts: str) -> None:
+        """Type into the fields; then everything has been tried."""
+        for name, text in texts.items():
+            self.app.screen.query_one(f"#{name}", Input).value = text
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let every answer be tried."""
+        await self.pilot.pause()
+        await self.app.workers.wait_for_complete()
+        await self.pilot.pause()
+
+    def told(self, name: str) -> str:
+        """What stands below a question."""
+        return str(self.app.screen.query_one(f"#{name}", Static).render())
+
+
+@asynccontextmanager
+async def form(tmp_path: Path, *, size: tuple[int, int] = (100, 40)) -> AsyncIterator[Form]:
+    app = FirstRunApp(tmp_path / "config" / "config.yaml", tmp_path / "state" / "queue.db")
+    async with app.run_test(size=size) as pilot:
+        made = Form(app, pilot)
+        await made.settle()
+        yield made
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    for name in ("Plate_1", "Plate_2"):
+        (tmp_path / "plates" / name).mkdir(parents=True)
+    (tmp_path / "plates" / "Plate_1" / "done.flag").touch()
+    (tmp_path / "nas").mkdir()
+    return tmp_path
+
+
+async def test_every_answer_is_tried_while_it_is_typed_and_then_written(lab: Path) -> None:
+    async with form(lab) as shown:
+        await shown.fill(folder=str(lab / "nowhere"))
+        assert "cannot be read: No such file" in shown.told("tried-folder")
+        await shown.fill(folder=str(lab / "plates"))
+        assert "2 runs in it" in shown.told("tried-folder")
+        assert shown.app.screen.query_one("#id", Input).value == "PLATES"
+        shown.app.screen.query_one("#signal", RadioSet).query("RadioButton").first().value = True  # type: ignore[attr-defined]  # one
+        await shown.fill(filename="done.flag", id="READER_01")
+        assert "1 of 2 runs there has done.flag" in shown.told("tried-signal")
+        await shown.fill(nas=str(lab / "nas"))
+        assert "is no mounted share" in shown.told("tried-nas")
+        await shown.pilot.press("ctrl+s")
+        await shown.settle()
+        assert "is no mounted share" in shown.told("says")
+        assert not (lab / "config").exists()
+        shown.app.screen.query_one("#local", Checkbox).value = True
+        await shown.settle()
+        assert "It answers: a mounted share" in shown.told("tried-nas")
+        await shown.pilot.press("ctrl+s")
+        await shown.app.workers.wait_for_complete()
+        await shown.pilot.pause()
+        assert shown.app.return_value is True
+    settings = load_settings(lab / "config" / "config.yaml", environ={}).settings
+    (item,) = settings.equipment
+    assert (item.id, item.folder, item.sentinel_filename) == ("READER_01", lab / "plates", "done.flag")
+    assert (lab / "nas" / ".exlab-destination.json").exists()
+
+
+async def test_a_wrong_answer_is_said_and_nothing_is_written(lab: Path) -> None:
+    async with form(lab) as shown:
+        await shown.fill(folder=str(lab / "plates"), nas=str(lab / "nas"), id="[/red] x")
+        await shown.pilot.press("ctrl+s")
+        await shown.settle()
+        assert "must be capital letters" in shown.told("says")
+        await shown.pilot.press("escape")
+        assert shown.app.return_value is None
+    assert not (lab / "config").exists()
+
+
+async def test_what_is_tried_tells_what_it_found(lab: Path) -> None:
+    plates, nas = str(lab / "plates"), str(lab / "nas")
+    exlab = Answers(plates, plain=False, id="READER")
+    assert "is named like the instrument" in (await try_folder(exlab)).sentence
+    assert (await try_folder(Answers(plates, plain=False, id="plates"))).ok
+    assert (await try_signal(Answers(plates, signal="manifest", filename="files.json"))).ok is False
+    assert (await try_signal(Answers(plates, signal="manifest", filename="a/b"))).ok is False
+    assert (await try_signal(Answers(nas, signal="manifest", filename="x"))).sentence.startswith("No run is there yet")
+    assert (await try_nas(Answers(nas=str(lab / "nowhere")))).ok is False
+    assert (await try_nas(Answers(nas=nas, local=True))).ok
+    assert not objection(Answers(plates, id="A", nas=nas))
+
+
+@pytest.mark.parametrize(
+    ("place", "transport"),
+    [
+        ("/mnt/nas", {"type": "mount", "path": "/mnt/nas"}),
+        ("lab@nas01:/srv/lab", {"type": "sftp", "ssh_target": "lab@nas01", "remote_path": "/srv/lab"}),
+        ("nas01:lab", {"type": "rclone", "rclone_remote": "nas01", "rclone_remote_path": "lab"}),
+    ],
+)
+def test_a_place_means_a_transport(place: str, transport: dict[str, object]) -> None:
+    assert transport_of(place) == transport
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("/data/Plate reader 2/", "PLATE_READER_2"), ("/data/2024", ""), ("", ""), ("/x/CONFOCAL_01", "CONFOCAL_01")],
+)
+def test_a_folder_suggests_a_name(folder: str, name: str) -> None:
+    assert id_for(folder) == name
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+async def test_the_assistant_looks_so(picture: SnapshotAssertion, tmp_path: Path, size: tuple[int, int]) -> None:
+    async with form(tmp_path, size=size) as shown:
+        shown.app.screen.query_one("#says", Static).update("Writes ~/.config/exlab-sync/config.yaml.")
+        for field in shown.app.screen.query(Input):
+            field.cursor_blink = False
+        await shown.fill(nas="nobody@[/red]:/x")
+        await asyncio.sleep(0)
+        assert shown.app.export_screenshot(title=TITLE) == picture
