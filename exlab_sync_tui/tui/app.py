@@ -14,6 +14,7 @@ from exlab_sync_tui.tui import messages
 from exlab_sync_tui.tui.acts.looks import LookActs
 from exlab_sync_tui.tui.acts.papers import PaperActs
 from exlab_sync_tui.tui.acts.runs import RunActs
+from exlab_sync_tui.tui.acts.upkeep import UpkeepActs
 from exlab_sync_tui.tui.bridge import Bridge
 from exlab_sync_tui.tui.commands import COMMANDS, bindings, unknown_ids
 from exlab_sync_tui.tui.premises import Nothing
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.tui.premises import Premises
 
 
-class ConsoleApp(RunActs, PaperActs, LookActs):
+class ConsoleApp(RunActs, UpkeepActs, PaperActs, LookActs):
     """The console over *cockpit*, which is started already and is stopped by whoever started it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(COMMANDS)]

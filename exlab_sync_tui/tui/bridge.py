@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.engine.cockpit.view import Cockpit, Order, Outcome
     from exlab_sync_tui.model.clock import Clock
     from exlab_sync_tui.model.job import SyncJobRow
+    from exlab_sync_tui.operate.objections import Objections
     from exlab_sync_tui.tui.listing import Row
     from exlab_sync_tui.tui.options import Lab
     from exlab_sync_tui.tui.premises import Premises, Survey
@@ -146,6 +147,10 @@ class Bridge:
             known = jobs[0].run_path if jobs else ""
         return bool(known) and await self.seek(known)
 
+    async def objections(self, run_path: str) -> Objections:
+        """What the gate says of a run now. Raises ``StoreError``."""
+        return await self._premises.objections(self._cockpit.store, run_path, self._clock.now())
+
     async def failed(self) -> list[SyncJobRow]:
         """Every failed run, oldest first. Raises ``StoreError``."""
         return [job async for job in all_jobs(self._cockpit.store, JobFilter(frozenset({SyncJobState.FAILED})))]
@@ -156,6 +161,10 @@ class Bridge:
         self._post(Answered(sum_up(outcomes)))
         self._something_new.set()
         self.insight.again()
+
+    async def ask(self, order: Order) -> Outcome:
+        """Hand an order over whose answer is read by a program."""
+        return await self._cockpit.order(order)
 
     def _is_engine_alive(self) -> bool:
         return self._live is None or self._live.pulse.alive

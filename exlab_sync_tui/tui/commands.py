@@ -76,6 +76,27 @@ COMMANDS = (
         _RUN,
     ),
     Command("run.revoke", "x", "Revoke", "Take an override of this run back.", "revoke", _RUN),
+    Command("run.resolve", "c", "Resolve", "Decide about a conflict on the NAS, or about a damage.", "resolve", _RUN),
+    Command(
+        "run.keep_local", "l", "Keep local", "Keep the run's copy on this PC, or let it go again.", "keep_local", _RUN
+    ),
+    Command(
+        "run.cleanup",
+        "d",
+        "Clean up",
+        "Show whether the local copy may go, and delete it if you say so.",
+        "cleanup",
+        _RUN,
+    ),
+    Command(
+        "run.cleanup_all",
+        "D",
+        "Clean up all",
+        "Show which local copies may go, and delete them if you say so.",
+        "cleanup_all",
+        _RUN,
+    ),
+    Command("run.forget", "F", "Forget", "Drop a run that was deleted on purpose; asks for a reason.", "forget", _RUN),
     Command("run.copy_path", "y", "Copy path", "Copy the run's folder on this PC to the clipboard.", "copy_path", _RUN),
     Command("run.copy_far", "Y", "Copy NAS path", "Copy the run's place on the NAS.", "copy_far_path", _RUN),
     Command(

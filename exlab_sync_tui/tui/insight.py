@@ -103,7 +103,7 @@ class Insight:
         if self._tab is Tab.FILES:
             await self._read_files(run_path, stale=stale)
         elif self._tab is Tab.FINDINGS and opened:
-            self._post(Judged(run_path, await self._premises.objections(run_path, now)))
+            self._post(Judged(run_path, await self._premises.objections(self._store, run_path, now)))
         elif self._tab is Tab.LOG and (opened or stale):
             self._post(Logged(run_path, await self._premises.log(run_path)))
 

@@ -48,8 +48,8 @@ class Premises(Protocol):
         """Look at the disks and limits. Raises ``StoreError``."""
         ...
 
-    async def objections(self, run_path: str, now: datetime) -> Objections:
-        """Ask the gate about one run."""
+    async def objections(self, store: JobStore, run_path: str, now: datetime) -> Objections:
+        """Ask the gate about one run. Raises ``StoreError``."""
         ...
 
     async def log(self, run_path: str) -> RunLog:
@@ -64,7 +64,7 @@ class Nothing:
         """Nothing."""
         return Survey()
 
-    async def objections(self, run_path: str, now: datetime) -> Objections:  # noqa: ARG002  # the protocol's words  # the protocol's words
+    async def objections(self, store: JobStore, run_path: str, now: datetime) -> Objections:  # noqa: ARG002  # the protocol's words  # the protocol's words
         """Nothing."""
         return Objections(problem="The gate cannot be asked here.")
 
@@ -90,10 +90,10 @@ class Configured:
         here = await asyncio.to_thread(_rooms, {one.id: str(one.folder) for one in ones}, now)
         return Survey(here, {name: room for name, room in there.items() if room is not None}, limits)
 
-    async def objections(self, run_path: str, now: datetime) -> Objections:
+    async def objections(self, store: JobStore, run_path: str, now: datetime) -> Objections:
         """Ask the gate in a thread."""
         folders, options = equipment_folders(self._settings), gate_options(self._settings)
-        return await asyncio.to_thread(objections, run_path, folders, options, now=now)
+        return await objections(store, run_path, folders, options, now=now)
 
     async def log(self, run_path: str) -> RunLog:
         """Read it in a thread."""

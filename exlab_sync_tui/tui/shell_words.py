@@ -29,8 +29,11 @@ def command_lines(row: Row) -> list[tuple[str, str]]:
         lines.append(("queue it now", f"{_PROGRAM} enqueue {run}"))
     elif row.job.state is SyncJobState.FAILED:
         lines.append(("queue it again", f"{_PROGRAM} retry {run}"))
+        lines.append(("decide about a conflict: adopt, beside or repair", f"{_PROGRAM} resolve {run} beside"))
     elif row.job.state in SAFE_STATES:
         lines.append(("compare both sides now", f"{_PROGRAM} verify {run}"))
+        lines.append(("keep the copy on this PC", f"{_PROGRAM} keep-local {run}"))
+        lines.append(("whether the local copy may go", f"{_PROGRAM} cleanup {run} --dry-run"))
     lines.append(("everything that is known of it", f"{_PROGRAM} show {run}"))
     lines.append(("stop its instrument's transfers", f"{_PROGRAM} pause {shell_word(row.equipment_id)}"))
     lines.append(("let them go on", f"{_PROGRAM} resume {shell_word(row.equipment_id)}"))

@@ -93,7 +93,7 @@ class FakePremises:
     async def survey(self, store: JobStore, now: datetime) -> Survey:  # the protocol's words  # noqa: ARG002  # the protocol's words
         return self.surroundings
 
-    async def objections(self, run_path: str, now: datetime) -> Objections:  # the same  # noqa: ARG002  # the same
+    async def objections(self, store: JobStore, run_path: str, now: datetime) -> Objections:  # the same  # noqa: ARG002  # the same
         self.asked.append(run_path)
         return self.findings.get(run_path, Objections())
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.widgets import Input, OptionList
 
 from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
+from exlab_sync_tui.engine.cockpit.wishes import Foreseen, Preview
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.queue.store import JobFilter
 from exlab_sync_tui.tui.commands import BY_ID, COMMANDS, MOVES
 from exlab_sync_tui.tui.insight import Tab
 from exlab_sync_tui.tui.screens.ask import AskScreen
@@ -17,6 +20,7 @@ from exlab_sync_tui.tui.screens.command_line import CommandLineScreen
 from exlab_sync_tui.tui.screens.help import HelpScreen
 from exlab_sync_tui.tui.screens.line import LineScreen
 from exlab_sync_tui.tui.screens.override import OverrideScreen, RevokeScreen
+from exlab_sync_tui.tui.screens.upkeep import CleanupScreen
 from exlab_sync_tui.tui.widgets.details.file_list import FileRows
 from exlab_sync_tui.tui.widgets.details.findings import FindingsView
 from exlab_sync_tui.tui.widgets.details.log import LogView
@@ -273,7 +277,7 @@ async def test_the_tabs_tell_story_files_findings_and_log(cockpit: FakeCockpit) 
         assert (pane.display, pane.tab) == (True, Tab.STORY)
         await console.press("left_square_bracket")
         assert pane.tab is Tab.LOG
-        assert "2025-03-05T14:01:51Z [ERROR]" in console.words_in(LogView)
+        assert "ERROR failed: nas01 already has a folder" in console.words_in(LogView)
         await console.press("left_square_bracket")
         assert "The gate has nothing against this run." in console.words_in(FindingsView)
         await console.press("home")
@@ -360,7 +364,7 @@ async def test_f1_explains_what_has_the_keys(cockpit: FakeCockpit) -> None:
             (Tab.STORY, main.query_one(StoryView), "Why the run is"),
             (Tab.FILES, main.query_one(FileRows), "SHA-256 of both sides"),
             (Tab.FINDINGS, main.query_one(FindingsView), "asked just now"),
-            (Tab.LOG, main.query_one(LogView), "Nothing here is judged"),
+            (Tab.LOG, main.query_one(LogView), "The last lines of the logs"),
         ):
             main.query_one(DetailPane).open(tab)
             await console.settle(0.3)
@@ -407,10 +411,10 @@ async def test_the_key_bar_offers_what_fits_the_run(cockpit: FakeCockpit) -> Non
             offered[name] = console.words_in(KeyBar).split(" / ")[0]
         assert offered == {
             BLOCKED: "o Let pass enter Details",
-            FAILED: "r Retry enter Details",
+            FAILED: "c Resolve r Retry enter Details",
             "RNA_batch_10": "enter Details",
             WRITTEN: "e Queue now enter Details",
-            "RNA_batch_08": "v Verify Y Copy NAS path enter Details",
+            "RNA_batch_08": "v Verify d Clean up l Keep local enter Details",
         }
         await console.press("enter")
         assert "esc Back ] Next tab z Zoom" in console.words_in(KeyBar)
@@ -453,6 +457,79 @@ async def test_a_run_that_becomes_safe_takes_the_cursor_with_it(cockpit: FakeCoc
         await console.settle(6)
         assert console.selected == "RNA_batch_09"
         assert console.app.main.query_one(RunList).cursor == 9
+
+
+async def test_l_keeps_a_local_copy_and_lets_it_go_after_a_question(cockpit: FakeCockpit) -> None:
+    async with opened(cockpit) as console:
+        await console.go_to("RNA_batch_08")
+        await console.press("l")
+        row = console.app.main.selected
+        assert row is not None
+        assert row.job is not None
+        await cockpit.store.amend(row.job.id, keep_local=True)
+        await console.settle(6)
+        await console.press("l", "n", "l", "y")
+        assert [json.loads(order.target)["keep"] for order in cockpit.orders] == [True, False]
+        await console.go_to(BLOCKED)
+        await console.press("l")
+        assert console.notices[-1].startswith(f"{BLOCKED} is not queued yet")
+
+
+async def test_d_shows_what_may_go_and_deletes_it_only_if_it_is_wanted(cockpit: FakeCockpit) -> None:
+    job = (await cockpit.store.jobs(JobFilter(frozenset({SyncJobState.VERIFIED})), newest_first=True))[0]
+    seen = Foreseen(job.run_path, job.id, SEQUENCER, 3_412, job.bytes_total)
+    kept = Foreseen("/x/[/y]", "2", CONFOCAL, 1, 10, "age", "It was verified 2 h ago", NOW)
+    cockpit.answer = Preview("1 local copy, 61.0 GiB, would go; 1 held.", (kept, seen)).as_outcome()
+    async with opened(cockpit, size=NORMAL) as console:
+        await console.go_to("RNA_batch_08")
+        await console.press("d")
+        assert isinstance(console.app.screen, CleanupScreen)
+        told = console.words_in(VerticalScroll)
+        assert "✓ goes RNA_batch_08 61.0 GiB" in told
+        assert "◦ stays [/y] 10 B" in told
+        assert "Deleting frees 61.0 GiB on this PC." in told
+        await console.press("n", "d", "escape", "d", "enter")
+        assert {order.verb for order in cockpit.orders} == {Verb.CLEANUP_PREVIEW}
+        await console.press("D", "y")
+        assert cockpit.orders[-1] == Order(Verb.CLEANUP, "", "mira")
+        await console.press("d", "y")
+        assert cockpit.orders[-1] == Order(Verb.CLEANUP, job.id, "mira")
+        cockpit.answer = Outcome("Cleanup is off.", 1)
+        await console.press("d")
+        assert console.notices[-1] == "Cleanup is off."
+
+
+async def test_d_where_nothing_may_go_offers_nothing(cockpit: FakeCockpit) -> None:
+    cockpit.answer = Preview("0 local copies, 0 B, would go; 0 held.", ()).as_outcome()
+    async with opened(cockpit) as console:
+        await console.press("D", "y")
+        assert isinstance(console.app.screen, CleanupScreen)
+        assert "Delete" not in console.text
+        await console.press("escape", "home", "d")
+        assert console.notices[-1] == f"{BLOCKED} is not queued yet; only verified runs are cleaned up."
+
+
+async def test_c_decides_about_a_conflict(cockpit: FakeCockpit) -> None:
+    async with opened(cockpit) as console:
+        await console.press("c")
+        assert console.notices[-1].startswith(f"{BLOCKED} has neither a conflict nor a damage")
+        await console.go_to(FAILED)
+        await console.press("c", "escape", "c", "down", "enter")
+        (order,) = cockpit.orders
+        assert order.verb is Verb.RESOLVE
+        assert json.loads(order.target)["way"] == "beside"
+
+
+async def test_capital_f_forgets_a_run_with_a_reason(cockpit: FakeCockpit) -> None:
+    async with opened(cockpit) as console:
+        await console.press("F")
+        assert console.notices[-1].startswith(f"{BLOCKED} is not queued yet")
+        await console.go_to(FAILED)
+        await console.press("F", "enter")
+        assert "Say why" in console.text
+        await console.enter("a test", "enter")
+        (order,) = cockpit.orders
+        assert (order.verb, json.loads(order.target)["reason"]) == (Verb.FORGET, "a test")
 
 
 def test_the_registry_is_whole() -> None:

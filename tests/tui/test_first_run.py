@@ -34,7 +34,7 @@ class Form:
         """Type into the fields; then everything has been tried."""
         for name, text in texts.items():
             self.app.screen.query_one(f"#{name}", Input).value = text
-        await self.settle()
+            await self.settle()
 
     async def settle(self) -> None:
         """Let every answer be tried."""

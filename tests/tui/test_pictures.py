@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
+from exlab_sync_tui.engine.cockpit.wishes import Foreseen, Preview
 from exlab_sync_tui.tui.insight import Tab
 from exlab_sync_tui.tui.options import ConsoleOptions
 from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from tests.tui.conftest import opened
-from tests.tui.lab import FakeCockpit, busy_day, lost, outage, quiet_day
+from tests.tui.lab import NOW, FakeCockpit, busy_day, lost, outage, quiet_day
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
     from tests.tui.conftest import Console
 
+_YOUNG = "it was verified 2 h ago, and must be 24 h old"
 SMALL, NORMAL, WIDE = (80, 24), (120, 36), (200, 60)
 SIZES = (SMALL, NORMAL, WIDE)
+PREVIEWED = (
+    Foreseen("/data/lab/CONFOCAL_01/Kelp/Run_2025-03-05T09-14", "2", "CONFOCAL_01", 24, 96 << 20, "age", _YOUNG, NOW),
+    Foreseen("/data/lab/SEQUENCER_01/Coral/RNA_batch_08", "1", "SEQUENCER_01", 3_412, 61 << 30),
+)
 FAILED, SENDING = "Run_2025-03-05T11-20", "RNA_batch_09"
 
 
@@ -65,6 +71,7 @@ async def test_every_tab_of_the_details(picture: SnapshotAssertion, theme: str) 
 async def test_every_dialog(picture: SnapshotAssertion, theme: str) -> None:
     cockpit = FakeCockpit()
     await busy_day(cockpit)
+    cockpit.answer = Preview("1 local copy, 61.0 GiB, would go; 1 held.", PREVIEWED).as_outcome()
     async with opened(cockpit, size=NORMAL, theme=theme) as console:
         for name, key in (
             ("override", "o"),
@@ -75,7 +82,12 @@ async def test_every_dialog(picture: SnapshotAssertion, theme: str) -> None:
             ("command-line", "dollar_sign"),
             ("help", "question_mark"),
             ("explained", "f1"),
+            ("cleanup", "d"),
+            ("resolve", "c"),
+            ("forget", "F"),
         ):
+            if key == "d":
+                await console.go_to(FAILED)
             await console.press(key)
             for field in console.app.screen.query(Input):
                 field.cursor_blink = False

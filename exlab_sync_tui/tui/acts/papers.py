@@ -93,7 +93,7 @@ class PaperActs(ActingApp):
         self.push_screen(RevokeScreen(row.name, active), chosen)
 
     async def _asked(self, row: Row) -> Objections | None:
-        told = await self.premises.objections(row.run_path, self.clock.now())
+        told = await self.bridge.objections(row.run_path)
         if told.problem:
             self.say(told.problem, "warning")
             return None

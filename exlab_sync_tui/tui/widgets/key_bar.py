@@ -69,12 +69,15 @@ def fitting(row: Row | None, marked: int) -> tuple[str, ...]:
         return ()
     kind = row.hold.kind if row.hold is not None else None
     state = row.job.state if row.job is not None else None
+    if kind in {HoldKind.CONFLICT, HoldKind.DAMAGED}:
+        return ("run.resolve", "run.details")
     if kind is HoldKind.BLOCKED:
         return ("run.override", "run.details")
     if state is SyncJobState.FAILED:
-        return ("run.retry",)
+        is_conflict = (row.job.last_error or "").startswith("conflict") if row.job is not None else False
+        return ("run.resolve", "run.retry") if is_conflict else ("run.retry",)
     if state is None:
         return ("run.enqueue",) if kind in {HoldKind.ACQUIRING, HoldKind.LOCKED} else ()
     if state in SAFE_STATES:
-        return ("run.verify", "run.copy_far")
+        return ("run.verify", "run.cleanup", "run.keep_local")
     return ()

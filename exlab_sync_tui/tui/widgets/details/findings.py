@@ -124,5 +124,5 @@ class FindingsView(VerticalScroll):
 
 
 def _way_out(finding: Finding) -> str:
-    repair = advice(finding, can_override=False)
+    repair = advice(finding).partition(", or let it pass with")[0].rstrip(".") + "."
     return repair if finding.tier is Tier.SOFT else f"{repair} Or let it pass, by name and with a reason: press o."
