@@ -37,7 +37,7 @@ SAMPLE_SECONDS = 0.25
 """Between two samples of progress; two looks at the store are at least as far apart."""
 RESCAN_SECONDS = 5.0
 """After which the store is looked at even if nothing was heard: events are hints (``ARCHITECTURE.md`` decision 3)."""
-_SURVEY_SECONDS = 30.0
+_SURVEY_SECONDS = 10.0
 _AHEAD = 50
 _RATES = 24
 _RATE_SECONDS = 1.0

@@ -486,7 +486,7 @@ async def test_d_shows_what_may_go_and_deletes_it_only_if_it_is_wanted(cockpit: 
         assert isinstance(console.app.screen, CleanupScreen)
         told = console.words_in(VerticalScroll)
         assert "✓ goes RNA_batch_08 61.0 GiB" in told
-        assert "◦ stays [/y] 10 B" in told
+        assert "◦ stays y] 10 B" in told
         assert "Deleting frees 61.0 GiB on this PC." in told
         await console.press("n", "d", "escape", "d", "enter")
         assert {order.verb for order in cockpit.orders} == {Verb.CLEANUP_PREVIEW}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ALWAYS = ("run.details", "list.filter", "instrument.pause", "view.help", "console.quit")
 _DETAILED = ("view.back", "details.next", "details.zoom")
+_NEVER_LEFT_OUT = ("view.help", "console.quit")
 _MORE = ("list.sort", "list.mark", "run.command_line", "view.commands")
 
 
@@ -44,11 +45,14 @@ class KeyBar(Static):
     def render(self) -> Content:
         parts: list[Content | str] = [" "]
         self._ranges, column = [], 1
+        lengths = {one: len(BY_ID[one].first_key(self._keymap)) + len(BY_ID[one].name) + 3 for one in self._ids}
+        reserved = sum(lengths[one] for one in _NEVER_LEFT_OUT)
         for one in self._ids:
-            command = BY_ID[one]
+            command, length = BY_ID[one], lengths[one]
             key = command.first_key(self._keymap)
-            length = len(key) + len(command.name) + 3
-            if column + length > self.size.width + 1:
+            if one in _NEVER_LEFT_OUT:
+                reserved -= length
+            elif column + length + reserved > self.size.width + 1:
                 continue
             parts += [Content.styled(key, "bold $primary"), f" {command.name}  "]
             self._ranges.append((column, column + length - 2, command.action))

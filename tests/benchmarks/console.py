@@ -1,0 +1,166 @@
+"""How does the console feel over 100,000 runs? ``python -m tests.benchmarks.console``: starts, keys and rest.
+
+The real program runs on a terminal of its own (a pty) and hosts its engine over a full store; the same over an empty
+one. A key is timed from the write to the first bytes that the program draws for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import pty
+import select
+import shutil
+import signal
+import sqlite3
+import statistics
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.queue.rows import folded, moment_text
+from exlab_sync_tui.queue.sqlite import SQLiteStore
+from tests.acceptance.bench_lab import Lab
+
+KEYS = ("j",) * 40 + ("k",) * 20 + ("\x1b[6~",) * 20 + ("G", "g", "2", "1", "5", "1") * 3 + ("s",) * 5
+
+
+async def fill(store_path: Path, runs: int, root: Path) -> None:
+    """So many verified runs, and every 500th a failed one."""
+    store = SQLiteStore(store_path)
+    await store.open()
+    await store.close()
+    now = moment_text(SystemClock().now())
+    rows = (
+        (
+            f"{number:08d}-0000-4000-8000-000000000000",
+            os.fsencode(f"{root}/Run_{number:06d}"),
+            folded(f"{root}/Run_{number:06d}"),
+            "failed" if number % 500 == 0 else "verified",
+            None if number % 500 else "unknown: no",
+            now,
+            number * 1_000,
+        )
+        for number in range(1, runs + 1)
+    )
+    with sqlite3.connect(store_path) as db:
+        db.executemany(
+            "INSERT INTO jobs (id, run_path, run_folded, equipment_id, state, last_error, verified_at, enqueued_at,"
+            " files_total, bytes_total, evidence, verify_passes)"
+            " VALUES (?1, ?2, ?3, 'PLAIN_01', ?4, ?5, ?6, ?6, 24, ?7, 'read_back', 1)",
+            rows,
+        )
+
+
+class Screen:
+    """The program on a terminal of 120 by 36 cells."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+        environ = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        self.child = subprocess.Popen(
+            lab.command(), stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+        )
+        os.close(theirs)
+
+    def until(self, text: bytes, within: float = 120) -> float:
+        """Seconds until *text* was drawn."""
+        started, seen = time.perf_counter(), b""
+        while text not in seen:
+            if time.perf_counter() - started > within:
+                raise SystemExit(f"{text!r} was not drawn: {seen[-2_000:]!r}")
+            if select.select([self._ours], [], [], 0.2)[0]:
+                seen = (seen + os.read(self._ours, 65_536))[-400_000:]
+        return time.perf_counter() - started
+
+    def quiet(self, seconds: float = 0.4) -> None:
+        """Wait until nothing has been drawn for a while."""
+        while select.select([self._ours], [], [], seconds)[0]:
+            os.read(self._ours, 65_536)
+
+    def key(self, key: str) -> float | None:
+        """Seconds from the key to the first bytes that are drawn for it; ``None`` if nothing had to be."""
+        self.quiet(0.15)
+        started = time.perf_counter()
+        os.write(self._ours, key.encode())
+        if not select.select([self._ours], [], [], 2.0)[0]:
+            return None
+        os.read(self._ours, 65_536)
+        return time.perf_counter() - started
+
+    def cpu(self) -> float:
+        """Seconds of a core that the program has used so far."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self) -> None:
+        """Close it."""
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+        os.close(self._ours)
+
+
+def measure(lab: Lab, starts: int, *, text: bytes, idle: float, keys: tuple[str, ...]) -> dict[str, float]:
+    """Median start, percentiles of keys, and the share of a core that it takes while nothing happens."""
+    first: list[float] = []
+    times: list[float] = []
+    share = 0.0
+    for number in range(starts):
+        screen = Screen(lab)
+        try:
+            first.append(screen.until(text))
+            if number == starts - 1:
+                screen.quiet(1.0)
+                times = [spent for key in keys if (spent := screen.key(key)) is not None]
+                screen.quiet(1.0)
+                before, started = screen.cpu(), time.perf_counter()
+                while time.perf_counter() - started < idle:
+                    screen.quiet(0.5)
+                    time.sleep(0.5)
+                share = (screen.cpu() - before) / (time.perf_counter() - started)
+        finally:
+            screen.end()
+    times.sort()
+    return {
+        "start": statistics.median(first),
+        "key median": statistics.median(times) if times else 0.0,
+        "key p95": times[int(len(times) * 0.95)] if times else 0.0,
+        "idle": share,
+    }
+
+
+def main() -> None:
+    """Measure both stores and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--idle", type=float, default=20.0)
+    wish = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="exlab-console-"))
+    try:
+        empty, full = (Lab(root / name).prepare() for name in ("empty", "full"))
+        full.state.mkdir()
+        asyncio.run(fill(full.state / "queue.db", wish.runs, full.local))
+        none = measure(empty, wish.starts, text=b"No runs yet", idle=wish.idle, keys=())
+        many = measure(full, wish.starts, text=b"failed", idle=wish.idle, keys=KEYS)
+    finally:
+        shutil.rmtree(root)
+    print(
+        f"start to first full screen   empty {none['start']:.2f} s   {wish.runs:,} runs {many['start']:.2f} s"
+        f"   ratio {many['start'] / none['start']:.2f}"
+    )
+    print(
+        f"key to paint                 median {many['key median'] * 1000:.0f} ms   p95 {many['key p95'] * 1000:.0f} ms"
+    )
+    print(f"idle                         empty {none['idle']:.1%}   {wish.runs:,} runs {many['idle']:.1%} of a core")
+
+
+if __name__ == "__main__":
+    main()
