@@ -147,7 +147,7 @@ async def _in_detail(here: Studio) -> None:
     failed = next(index for index in range(runs._listing.total) if (row := runs._listing.row(index)) and row.job)
     runs.action_move(failed - runs.cursor)
     await here.pilot.press("enter")
-    await here.until("failed after")
+    await here.until("failed (conflict)")
     here.keep("failed-run")
     await here.pilot.press("home", "left_square_bracket", "left_square_bracket")
     await here.until("keeps the run here")
