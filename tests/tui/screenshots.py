@@ -172,7 +172,10 @@ async def _away(here: Studio) -> None:
     nas.rename(nas.with_name("nas, switched off"))
     source = next(run.path for run in here.lab.runs if "plates" in run.path.parts)
     for number in (41, 42):
-        shutil.copytree(source, source.with_name(f"Plate_2025-03-03_{number}"))
+        shutil.copytree(source, source.with_name(f"2025-03-04_plate_0{number}"))
+    for _ in range(3):
+        await here.client.scan()
+        await asyncio.sleep(1.5)
     await here.until("is away since", "waiting")
     await here.pilot.press("home")
     await asyncio.sleep(1.0)

@@ -74,7 +74,7 @@ def fitting(row: Row | None, marked: int) -> tuple[str, ...]:
     kind = row.hold.kind if row.hold is not None else None
     state = row.job.state if row.job is not None else None
     if kind in {HoldKind.CONFLICT, HoldKind.DAMAGED}:
-        return ("run.resolve", "run.details")
+        return ("run.resolve", "run.retry")
     if kind is HoldKind.BLOCKED:
         return ("run.override", "run.details")
     if state is SyncJobState.FAILED:
