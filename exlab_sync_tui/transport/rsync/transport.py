@@ -322,10 +322,10 @@ class RsyncTransport:
                 f"{self.title} runs nothing but rsync, which needs the local files to publish; retry the run.",
                 TransportErrorKind.UNKNOWN,
             )
-        above = assembled.rpartition("/")[0]
-        parent = final.rpartition("/")[0]
-        place = f"../{assembled[len(parent) + 1 :]}" if parent and above.startswith(f"{parent}/") else ""
-        link = place or f"{self._options.access.remote_path.rstrip('/')}/{assembled}"
+        root = self._options.access.remote_path.rstrip("/")
+        link = f"{root}/{assembled}"
+        if not self._options.access.remote_path.startswith("/"):  # below the home folder: as seen from the final one
+            link = "../" * len(final.split("/")) + assembled
         ended = await self._account.rsync(
             ("-t", "-ii", "--out-format=%i %n", "--ignore-existing", f"--link-dest={sayable(link)}"),
             f"{source}/",

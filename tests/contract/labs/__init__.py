@@ -28,6 +28,7 @@ LABS: Mapping[str, LabOpener] = {
     "rclone-webdav": rclone.open_webdav,
     "rsync-shell": rsync.open_shell,
     "rsync-restricted": rsync.open_restricted,
+    "rsync-rrsync": rsync.open_rrsync,
     "sftp": sftp.open_agent,
     "sftp-tool": sftp.open_tool,
     "sftp-chroot": sftp.open_chroot,
@@ -35,5 +36,5 @@ LABS: Mapping[str, LabOpener] = {
 }
 """By the name that the suite's parameters show."""
 
-LONG = frozenset({"rclone-sftp", "rclone-webdav", "rsync-restricted", "sftp-tool", "sftp-asyncssh"})
+LONG = frozenset({"rclone-sftp", "rclone-webdav", "rsync-restricted", "rsync-rrsync", "sftp-tool", "sftp-asyncssh"})
 """Those that need a minute of their own: with ``-m full`` only."""

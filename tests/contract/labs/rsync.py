@@ -64,11 +64,11 @@ def rsync_at(server: Sshd, root: str, *, limiter: Limiter | None = None, **optio
 
 
 @asynccontextmanager
-async def _open(source: Path, folder: Path, options: SshdOptions | None) -> AsyncIterator[Lab]:
+async def _open(source: Path, folder: Path, options: SshdOptions | None, root: str = "") -> AsyncIterator[Lab]:
     far_root = folder / "nas"
     far_root.mkdir()
     with Sshd(folder / "sshd", options) as server:
-        lab = Lab(source, rsync_at(server, str(far_root)), FarOnDisk(far_root))
+        lab = Lab(source, rsync_at(server, root or str(far_root)), FarOnDisk(far_root))
         try:
             yield lab
         finally:
@@ -86,4 +86,14 @@ async def open_shell(source: Path, folder: Path) -> AsyncIterator[Lab]:
 async def open_restricted(source: Path, folder: Path) -> AsyncIterator[Lab]:
     """An account that runs nothing but rsync."""
     async with _open(source, folder, restricted(folder)) as lab:
+        yield lab
+
+
+@asynccontextmanager
+async def open_rrsync(source: Path, folder: Path) -> AsyncIterator[Lab]:
+    """An account that rsync's own ``rrsync`` keeps in one folder, which is its root."""
+    if shutil.which("rrsync") is None:
+        pytest.skip("rrsync is not installed")
+    options = SshdOptions(key_options=f'restrict,command="rrsync {folder / "nas"}"', lines=quiet_home(folder))
+    async with _open(source, folder, options, "/") as lab:
         yield lab
