@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 import threading
@@ -16,6 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from exlab_sync_tui.engine.board import Phase, Progress
+from exlab_sync_tui.engine.cockpit.room import room_note
+from exlab_sync_tui.engine.reach import destination_key
 from exlab_sync_tui.model.event import Event, EventKind
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
@@ -111,8 +114,12 @@ def value(families: list[Metric], name: str, **labels: str) -> float:
 
 
 async def test_the_figures_tell_what_the_store_has(tmp_path: Path) -> None:
-    sheet = Sheet(Counts())
-    sheet.figures = await take_figures(await filled(), settings(tmp_path), NOW, free=lambda _: 5 * GIB)
+    sheet, store, configured = Sheet(Counts()), await filled(), settings(tmp_path)
+    transport = configured.equipment[0].transport
+    assert transport is not None
+    seen = {"free": 7 * GIB, "total": 9 * GIB, "seen": "2025-03-09T07:59:00Z"}
+    await store.note(room_note(destination_key(transport)), json.dumps(seen))
+    sheet.figures = await take_figures(store, configured, NOW, free=lambda _: 5 * GIB)
     families = told(sheet)
     one = {"equipment": "READER_01"}
     assert value(families, "exlab_sync_oldest_unsynced_seconds", **one) == 3600
@@ -123,6 +130,7 @@ async def test_the_figures_tell_what_the_store_has(tmp_path: Path) -> None:
     assert value(families, "exlab_sync_holds", **one, scope="destination", kind="away") == 1
     assert value(families, "exlab_sync_breaker_open", **one, reason="away") == 1
     assert value(families, "exlab_sync_free_bytes", **one, place="local") == 5 * GIB
+    assert value(families, "exlab_sync_free_bytes", **one, place="destination") == 7 * GIB
     assert value(families, "exlab_sync_last_look_timestamp_seconds") == NOW.timestamp()
 
 

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.engine.cockpit.room import far_room
+from exlab_sync_tui.engine.reach import destination_key
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import SyncJobState
@@ -106,7 +108,7 @@ async def take_figures(
         holds=_numbers(holds),
         oldest_unsynced=oldest,
         verification_age=ages,
-        free=await asyncio.to_thread(_local_room, settings, free),
+        free=await asyncio.to_thread(_local_room, settings, free) | await _far_room(store, settings),
         shut={hold.equipment_id: hold.kind.value for hold in holds if hold.scope is HoldScope.DESTINATION},
         looked_at=now.timestamp(),
     )
@@ -122,6 +124,16 @@ async def _oldest_open(store: JobStore, name: str, holds: Sequence[Hold], now: d
     first = await store.jobs(JobFilter(_OPEN, name), limit=1)
     since += [job.enqueued_at for job in first if job.enqueued_at is not None]
     return max((now - min(since)).total_seconds(), 0.0) if since else 0.0
+
+
+async def _far_room(store: JobStore, settings: Settings) -> dict[tuple[str, str], int]:
+    """As the engine saw it last; nobody asks the NAS for this."""
+    found = {}
+    for item in settings.equipment:
+        room = await far_room(store, destination_key(item.transport)) if item.transport is not None else None
+        if room is not None:
+            found[item.id, "destination"] = room.free
+    return found
 
 
 def _local_room(settings: Settings, free: Callable[[Path], int]) -> dict[tuple[str, str], int]:
