@@ -6,7 +6,6 @@ land in the empty mount point below it: the open root is still that of the share
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -15,13 +14,12 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME, Identity
 from exlab_sync_tui.transport.copier.target import make_below
+from exlab_sync_tui.transport.marker import MARKER_LIMIT, identity_in
 from exlab_sync_tui.transport.sentences import away, far_error
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_MARKER_LIMIT = 64 << 10
 
 
 class Anchor:
@@ -45,10 +43,10 @@ class Anchor:
             return None
         try:
             with os.fdopen(fd, "rb") as file:
-                content = file.read(_MARKER_LIMIT)
+                content = file.read(MARKER_LIMIT)
         except IsADirectoryError:
             content = b""
-        return _parsed(content, self.title)
+        return identity_in(content, self.title)
 
     def check(self, expected: str | None) -> None:
         """Make sure that this root carries a marker, and the *expected* one; else ``WRONG_DESTINATION``."""
@@ -109,18 +107,3 @@ class Anchor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _parsed(content: bytes, title: str) -> Identity:
-    try:
-        told = json.loads(content)
-        found, since = told["id"], told.get("created_at", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        found = since = None
-    if not isinstance(found, str) or not found or not isinstance(since, str):
-        raise TransportError(
-            f"The marker {MARKER_NAME} on {title} cannot be read; restore it, or remove it and adopt the destination"
-            " again.",
-            TransportErrorKind.WRONG_DESTINATION,
-        )
-    return Identity(found, since)

@@ -7,7 +7,6 @@ Plain functions over an ``Anchor``, run in a thread; they raise ``OSError``, whi
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from contextlib import suppress
@@ -15,15 +14,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.errors import TransportError, TransportErrorKind
+from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import ASSEMBLY, OWNER_NAME, Capabilities, Owner, RemoteEntry
 from exlab_sync_tui.transport.copier.read import FarReader
 from exlab_sync_tui.transport.copier.target import make_below
+from exlab_sync_tui.transport.marker import OWNER_LIMIT, foreign, incoming_above, owner_in, owner_text, refuse_outside
 from exlab_sync_tui.transport.sentences import taken
-from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 from exlab_sync_tui.tree.walk import walk
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 _PAGE = 1_000
 _REMOVED_AT_ONCE = 4_096
 _PIECE = 1 << 20
-_OWNER_LIMIT = 4_096
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _PROBE, _PROBE_IN_OTHER_CASE = "exlab-probe-a", "EXLAB-PROBE-A"
 _PROBE_COMPOSED, _PROBE_DECOMPOSED = "exlab-probe-\u00e9", "exlab-probe-e\u0301"
@@ -70,7 +68,7 @@ def rung_of(folder: Folder, name: str) -> EvidenceLevel:
 
 def open_incoming(anchor: Anchor, incoming: str, owner: Owner) -> Capabilities:
     """Make the incoming folder, its owner file and the assembly, or take our own up again."""
-    _token_folder(incoming)
+    incoming_above(incoming)
     with anchor.made(incoming) as folder:
         names = {found.name for found in islice(folder.scan(), 4)} - {_temporary(OWNER_NAME)}
         if OWNER_NAME in names:
@@ -78,8 +76,7 @@ def open_incoming(anchor: Anchor, incoming: str, owner: Owner) -> Capabilities:
         elif names:
             raise taken(f"{anchor.title}/{safe_text(incoming)}")
         else:
-            content = json.dumps({"store_id": owner.store_id, "job_id": owner.job_id})
-            write_file(folder, OWNER_NAME, content.encode())
+            write_file(folder, OWNER_NAME, owner_text(owner))
         with make_below(folder, ASSEMBLY, flush=True):
             pass
         return Capabilities(
@@ -108,28 +105,12 @@ def _tells_apart(folder: Folder, name: str, other: str) -> bool:
 
 
 def _owner_in(folder: Folder) -> Owner | None:
-    content = read_file(folder, OWNER_NAME, _OWNER_LIMIT)
-    try:
-        told = json.loads(content or b"")
-        return Owner(str(told["store_id"]), str(told["job_id"]))
-    except (ValueError, KeyError, TypeError):
-        return None
+    return owner_in(read_file(folder, OWNER_NAME, OWNER_LIMIT))
 
 
 def _refuse_other(anchor: Anchor, folder: Folder, incoming: str, owner: Owner) -> None:
     if _owner_in(folder) != owner:
-        raise TransportError(
-            f"{anchor.title}/{safe_text(incoming)} is where another store or job assembles; it was left alone.",
-            TransportErrorKind.CONFLICT,
-        )
-
-
-def _token_folder(incoming: str) -> str:
-    """The ``.exlab-incoming`` folder above; refuses what does not lie directly in one."""
-    above, _, token = incoming.rpartition("/")
-    if above.rpartition("/")[2] != INCOMING_FOLDER or not token:
-        raise TransportError(f"{safe_text(incoming)} is no folder in {INCOMING_FOLDER}; nothing was done there.")
-    return above
+        raise foreign(anchor.title, incoming)
 
 
 def write_file(folder: Folder, name: str, data: bytes) -> None:
@@ -210,8 +191,7 @@ def make_folders(anchor: Anchor, rel: str, wanted: Sequence[str]) -> None:
 
 def discard(anchor: Anchor, rel: str, unwanted: Sequence[str]) -> None:
     """Remove files from an assembly; absent ones are fine, folders stay."""
-    if INCOMING_FOLDER not in rel.split("/"):
-        raise TransportError(f"{safe_text(rel)} is no assembly of ours; nothing was removed there.")
+    refuse_outside(rel)
     with anchor.folder(rel) as top:
         for each in unwanted:
             below, _, name = each.rpartition("/")
@@ -275,7 +255,7 @@ def _exists(folder: Folder, name: str) -> bool:
 
 def remove_incoming(anchor: Anchor, incoming: str, owner: Owner) -> None:
     """Remove our own incoming folder one name at a time, its owner file last, then an empty ``.exlab-incoming``."""
-    above = _token_folder(incoming)
+    above = incoming_above(incoming)
     try:
         with suppress(FileNotFoundError):  # an earlier attempt may have got as far as that
             with anchor.folder(incoming) as folder:

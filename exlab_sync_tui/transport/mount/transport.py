@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 from contextlib import aclosing, contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME, Capabilities, DestinationState, Identity
+from exlab_sync_tui.transport.marker import marker_text
 from exlab_sync_tui.transport.mount import assembly
 from exlab_sync_tui.transport.mount.anchor import Anchor
 from exlab_sync_tui.transport.mount.aside import Hands
@@ -133,9 +133,8 @@ class MountTransport:
                 " folder itself is the destination.",
                 TransportErrorKind.WRONG_DESTINATION,
             )
-        content = json.dumps({"id": identity.id, "created_at": identity.created_at})
         with suppress(FileExistsError):  # another PC adopted it in this moment: its marker counts
-            assembly.write_new_file(anchor.root, MARKER_NAME, content.encode())
+            assembly.write_new_file(anchor.root, MARKER_NAME, marker_text(identity))
         return anchor.identity() or identity
 
     async def find(self, folder: str) -> RemoteEntry | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text, size
+from exlab_sync_tui.transport import marker
 from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState, Pulse
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rclone.daemon import Daemon, NotThereError
@@ -20,10 +21,8 @@ from exlab_sync_tui.transport.rclone.push import Sending, refuse_oversize, with_
 from exlab_sync_tui.transport.rclone.remote import Remote
 from exlab_sync_tui.transport.rclone.workroom import Workroom
 from exlab_sync_tui.transport.sentences import taken
-from exlab_sync_tui.transport.tools import marker
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
-from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -126,7 +125,7 @@ class RcloneTransport:
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:
         """Make ``<incoming>/run`` and the owner file, or take our own up again; try out names there, once."""
-        _refuse_elsewhere(incoming)
+        marker.incoming_above(incoming)
         async with self._there():
             offer = await self._remote.offer()
             content = await self._remote.read(marker.owner_path(incoming), marker.OWNER_LIMIT)
@@ -168,8 +167,7 @@ class RcloneTransport:
 
     async def discard(self, folder: str, rels: Sequence[str]) -> None:
         """Remove files from an assembly of ours; absent ones are fine."""
-        if INCOMING_FOLDER not in folder.split("/"):
-            raise TransportError(f"{safe_text(folder)} is no assembly of ours; nothing was removed there.")
+        marker.refuse_outside(folder)
         async with self._there():
             await self._workroom.delete(folder, rels)
 
@@ -214,7 +212,7 @@ class RcloneTransport:
 
     async def remove_incoming(self, incoming: str, owner: Owner) -> None:
         """Remove our own incoming folder, its owner file last, then an ``.exlab-incoming`` that is empty."""
-        above = _refuse_elsewhere(incoming)
+        above = marker.incoming_above(incoming)
         async with self._there():
             content = await self._remote.read(marker.owner_path(incoming), marker.OWNER_LIMIT)
             if content is not None and marker.owner_in(content) != owner:
@@ -348,11 +346,3 @@ class RcloneTransport:
         except BaseException:
             await self._daemon.end()
             raise
-
-
-def _refuse_elsewhere(incoming: str) -> str:
-    """The ``.exlab-incoming`` folder above; refuses what does not lie directly in one."""
-    above, _, token = incoming.rpartition("/")
-    if above.rpartition("/")[2] != INCOMING_FOLDER or not token:
-        raise TransportError(f"{safe_text(incoming)} is no folder in {INCOMING_FOLDER}; nothing was done there.")
-    return above

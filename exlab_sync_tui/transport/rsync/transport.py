@@ -12,6 +12,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text
+from exlab_sync_tui.transport import marker
 from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState, Pulse
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rsync.account import Account
@@ -21,10 +22,8 @@ from exlab_sync_tui.transport.rsync.names import sayable
 from exlab_sync_tui.transport.rsync.push import PARTIAL, Sending
 from exlab_sync_tui.transport.rsync.shell import Commands
 from exlab_sync_tui.transport.sentences import away, taken
-from exlab_sync_tui.transport.tools import marker
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
-from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -141,7 +140,7 @@ class RsyncTransport:
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:
         """Make ``<incoming>/run`` and the owner file, or take our own up again; try out names there, once."""
-        _refuse_elsewhere(incoming)
+        marker.incoming_above(incoming)
         sayable(incoming)
         async with self._there():
             if await self._account.has_shell():
@@ -180,8 +179,7 @@ class RsyncTransport:
 
     async def discard(self, folder: str, rels: Sequence[str]) -> None:
         """Remove files from an assembly of ours; absent ones are fine."""
-        if INCOMING_FOLDER not in folder.split("/"):
-            raise TransportError(f"{safe_text(folder)} is no assembly of ours; nothing was removed there.")
+        marker.refuse_outside(folder)
         async with self._there():
             partial = {above for above, slash, _ in (rel.rpartition("/") for rel in rels) if above.endswith(PARTIAL)}
             await self._far.remove(folder, [*rels, *sorted(partial)])
@@ -232,7 +230,7 @@ class RsyncTransport:
 
     async def remove_incoming(self, incoming: str, owner: Owner) -> None:
         """Remove our own incoming folder, its owner file last, then an ``.exlab-incoming`` that is empty."""
-        above = _refuse_elsewhere(incoming)
+        above = marker.incoming_above(incoming)
         async with self._there():
             if await self._find(incoming) is None:
                 return
@@ -384,11 +382,3 @@ class RsyncTransport:
             await self._account.end_children()
             await self._commands.let_go()
             raise
-
-
-def _refuse_elsewhere(incoming: str) -> str:
-    """The ``.exlab-incoming`` folder above; refuses what does not lie directly in one."""
-    above, _, token = incoming.rpartition("/")
-    if above.rpartition("/")[2] != INCOMING_FOLDER or not token:
-        raise TransportError(f"{safe_text(incoming)} is no folder in {INCOMING_FOLDER}; nothing was done there.")
-    return above

@@ -22,10 +22,18 @@ from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, OWNER_NAME, Capabilities, RemoteEntry
+from exlab_sync_tui.transport.marker import (
+    MARKER_LIMIT,
+    OWNER_LIMIT,
+    foreign,
+    incoming_above,
+    owner_in,
+    owner_text,
+    refuse_outside,
+)
 from exlab_sync_tui.transport.sentences import taken
 from exlab_sync_tui.transport.sftp.session import number_of
-from exlab_sync_tui.transport.tools.marker import MARKER_LIMIT, OWNER_LIMIT, foreign, owner_in, owner_text
-from exlab_sync_tui.tree.paths import INCOMING_FOLDER, checked_rel
+from exlab_sync_tui.tree.paths import checked_rel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
@@ -154,7 +162,7 @@ class FarFiles:
 
     async def open_incoming(self, incoming: str, owner: Owner) -> None:
         """Make the incoming folder, its owner file and the assembly, or take our own up again."""
-        _token_folder(incoming)
+        incoming_above(incoming)
         fresh = await self.make_folders("", [incoming])
         names = set() if fresh else await self._first_names(incoming) - {_temporary(OWNER_NAME)}
         if OWNER_NAME in names:
@@ -283,8 +291,7 @@ class FarFiles:
 
     async def discard(self, folder: str, rels: Sequence[str]) -> None:
         """Remove files from an assembly of ours."""
-        if INCOMING_FOLDER not in folder.split("/"):
-            raise TransportError(f"{safe_text(folder)} is no assembly of ours; nothing was removed there.")
+        refuse_outside(folder)
         await self.remove(f"{folder}/{checked_rel(rel)}" for rel in rels)
 
     async def move(self, old: str, new: str) -> None:
@@ -303,7 +310,7 @@ class FarFiles:
 
     async def remove_incoming(self, incoming: str, owner: Owner) -> None:
         """Remove our own incoming folder one name at a time, its owner file last, then an empty ``.exlab-incoming``."""
-        above = _token_folder(incoming)
+        above = incoming_above(incoming)
         if await self.find(incoming) is not None:
             names = await self._first_names(incoming)
             theirs = owner_in(await self.read(f"{incoming}/{OWNER_NAME}", OWNER_LIMIT))
@@ -358,14 +365,6 @@ def as_bytes(data: bytes | str) -> bytes:
     """What was read from a file that was opened without an encoding."""
     assert isinstance(data, bytes)  # noqa: S101  # asyncssh says so
     return data
-
-
-def _token_folder(incoming: str) -> str:
-    """The ``.exlab-incoming`` folder above; refuses what does not lie directly in one."""
-    above, _, token = incoming.rpartition("/")
-    if above.rpartition("/")[2] != INCOMING_FOLDER or not token:
-        raise TransportError(f"{safe_text(incoming)} is no folder in {INCOMING_FOLDER}; nothing was done there.")
-    return above
 
 
 def _temporary(name: str) -> str:

@@ -13,6 +13,7 @@ from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME
+from exlab_sync_tui.transport.marker import identity_in, refuse_other
 from exlab_sync_tui.transport.sentences import away, far_error
 from exlab_sync_tui.transport.sftp.files import FarFiles
 from exlab_sync_tui.transport.sftp.session import Session
@@ -20,7 +21,6 @@ from exlab_sync_tui.transport.sftp.streamed import StreamedWay
 from exlab_sync_tui.transport.sftp.written import WrittenWay
 from exlab_sync_tui.transport.ssh.hashing import FarHasher, NoHasherError
 from exlab_sync_tui.transport.ssh.stream import NoAgentError, Stream
-from exlab_sync_tui.transport.tools.marker import identity_in, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Sequence

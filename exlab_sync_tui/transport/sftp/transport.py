@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.transport.base import MARKER_NAME, Capabilities, DestinationState
+from exlab_sync_tui.transport.marker import marker_text
 from exlab_sync_tui.transport.sentences import away
-from exlab_sync_tui.transport.tools.marker import marker_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Is this destination the one that was adopted? For transports that read its marker as a small file."""
+"""Is this destination the one that was adopted, and is an incoming folder ours? What the small files there say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import MARKER_NAME, OWNER_NAME, Identity, Owner
+from exlab_sync_tui.tree.paths import INCOMING_FOLDER
 
 MARKER_LIMIT = 64 << 10
 OWNER_LIMIT = 4_096
@@ -76,3 +77,17 @@ def foreign(title: str, incoming: str) -> TransportError:
 def owner_path(incoming: str) -> str:
     """Where the owner file of an incoming folder lies."""
     return f"{incoming}/{OWNER_NAME}"
+
+
+def incoming_above(incoming: str) -> str:
+    """The ``.exlab-incoming`` folder in which *incoming* lies; refuses what does not lie directly in one."""
+    above, _, token = incoming.rpartition("/")
+    if above.rpartition("/")[2] != INCOMING_FOLDER or not token:
+        raise TransportError(f"{safe_text(incoming)} is no folder in {INCOMING_FOLDER}; nothing was done there.")
+    return above
+
+
+def refuse_outside(folder: str) -> None:
+    """Refuse to remove anything in a folder that is no assembly of ours."""
+    if INCOMING_FOLDER not in folder.split("/"):
+        raise TransportError(f"{safe_text(folder)} is no assembly of ours; nothing was removed there.")
