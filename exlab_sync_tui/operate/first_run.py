@@ -138,7 +138,8 @@ async def try_nas(answers: Answers) -> Tried:
         return Tried(ok=False, sentence=safe_text(report.problem))
     room = f", {size(report.free_bytes)} free" if report.free_bytes is not None else ""
     marker = "it has our marker" if report.identity_id else "it gets a small marker file when this is written"
-    return Tried(ok=True, sentence=f"It answers: {_KINDS[kind]}{room}; {marker}.")
+    what = "a folder of this PC" if kind == "mount" and answers.local else _KINDS[kind]
+    return Tried(ok=True, sentence=f"It answers: {what}{room}; {marker}.")
 
 
 async def write(answers: Answers, config: Path, store_path: Path) -> AdoptOutcome:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.widgets import Checkbox, Input, RadioSet, Static
+from textual.widgets import Input, RadioSet, Static
 
 from exlab_sync_tui.operate.first_run import Answers, id_for, objection, transport_of, try_folder, try_nas, try_signal
 from exlab_sync_tui.settings.loading import load_settings
@@ -41,6 +41,11 @@ class Form:
         await self.pilot.pause()
         await self.app.workers.wait_for_complete()
         await self.pilot.pause()
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
     def told(self, name: str) -> str:
         """What stands below a question."""
@@ -81,9 +86,12 @@ async def test_every_answer_is_tried_while_it_is_typed_and_then_written(lab: Pat
         await shown.settle()
         assert "is no mounted share" in shown.told("says")
         assert not (lab / "config").exists()
-        shown.app.screen.query_one("#local", Checkbox).value = True
+        assert "[ ] A folder of this PC" in shown.text
+        shown.app.screen.query_one("#nas", Input).focus()
+        await shown.pilot.press("tab", "space")
         await shown.settle()
-        assert "It answers: a mounted share" in shown.told("tried-nas")
+        assert "[x] A folder of this PC" in shown.text
+        assert "It answers: a folder of this PC" in shown.told("tried-nas")
         await shown.pilot.press("ctrl+s")
         await shown.app.workers.wait_for_complete()
         await shown.pilot.pause()

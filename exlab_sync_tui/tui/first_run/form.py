@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
+from textual.widgets import Button, Checkbox, Input, RadioSet, Static
 
 from exlab_sync_tui.errors import ExlabSyncError
 from exlab_sync_tui.headless.words import BAD, GOOD, NOTE, Look
@@ -18,6 +18,7 @@ from exlab_sync_tui.operate.first_run import MANIFEST, QUIESCENCE, SENTINEL, Ans
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui.widgets.instruments import COLOURS
 from exlab_sync_tui.tui.widgets.lines import WholeCells
+from exlab_sync_tui.tui.widgets.toggles import Choice, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,20 +59,20 @@ class FirstRunScreen(Screen[None]):
             yield Input(placeholder="/data/plates", compact=True, id="folder")
             yield Static("", markup=False, id="tried-folder", classes="tried")
             with RadioSet(id="layout", compact=True):
-                yield RadioButton("Every folder in it is a run", value=True)
-                yield RadioButton("ExLab-Wizard's folders: project / Runs / Run_…")
+                yield Choice("Every folder in it is a run", value=True)
+                yield Choice("ExLab-Wizard's folders: project / Runs / Run_…")
             yield Input(placeholder="Name of the instrument, such as READER_01", compact=True, id="id")
             yield Static("2  When is a run finished?", markup=False, classes="question")
             with RadioSet(id="signal", compact=True):
-                yield RadioButton("When the instrument has written a certain file last")
-                yield RadioButton("When every file of a JSON list is there")
-                yield RadioButton("When nothing has changed for ten minutes", value=True)
+                yield Choice("When the instrument has written a certain file last")
+                yield Choice("When every file of a JSON list is there")
+                yield Choice("When nothing has changed for ten minutes", value=True)
             yield Input(placeholder="Name of that file", compact=True, id="filename")
             yield Static("", markup=False, id="tried-signal", classes="tried")
             yield Static("3  Where is the NAS?", markup=False, classes="question")
             yield Input(placeholder="/mnt/nas/lab", compact=True, id="nas")
             yield Static("", markup=False, id="tried-nas", classes="tried")
-            yield Checkbox("A folder of this PC is meant, not a share", compact=True, id="local")
+            yield Tick("A folder of this PC is meant, not a share", compact=True, id="local")
             yield Static(
                 f"Writes {safe_text(self._config)}. Nothing of yours is changed, nothing is sent yet.", id="says"
             )
