@@ -16,7 +16,7 @@ from exlab_sync_tui.cli import console
 from exlab_sync_tui.cli.app import VERBS, app
 from exlab_sync_tui.cli.errors import Sentences
 from exlab_sync_tui.cli.place import Place, place_options
-from exlab_sync_tui.errors import ConfigError, EngineNeededError, NotFoundError
+from exlab_sync_tui.errors import EngineNeededError, NotFoundError
 from exlab_sync_tui.settings import locations
 from tests.unit.cli_helpers import Shelf, make_shelf
 
@@ -56,18 +56,25 @@ def test_without_a_verb_and_without_a_terminal_it_offers_what_works_without_one(
     assert "`exlab-sync run`" in done.stderr
 
 
-def test_without_a_configuration_the_console_offers_one_and_a_demo(
+def test_without_a_configuration_the_console_asks_for_one_and_names_the_demo_if_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locations, "user_config_path", lambda: tmp_path / "none.yaml")
     monkeypatch.setattr(locations, "SYSTEM_CONFIG", tmp_path / "neither.yaml")
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(sys, "stdout", Terminal())
-    with pytest.raises(ConfigError) as refused:
-        console.open_console(Place(environ={}))
-    assert f"There is no configuration; looked for {tmp_path}/none.yaml" in str(refused.value)
-    assert "`exlab-sync init` writes one." in str(refused.value)
-    assert "`exlab-sync demo`" in str(refused.value)
+    asked: list[Place] = []
+    said: list[str] = []
+
+    def nobody_answers(place: Place) -> bool:
+        asked.append(place)
+        return False
+
+    monkeypatch.setattr(console, "ask_for_configuration", nobody_answers)
+    monkeypatch.setattr(console, "put", said.append)
+    assert console.open_console(Place(environ={})) == 7
+    assert len(asked) == 1
+    assert said == ["Nothing was written. `exlab-sync demo` shows everything on a sample lab first."]
 
 
 class Terminal(io.StringIO):
