@@ -133,7 +133,7 @@ class Bench:
                 self.script.pop(0)
                 await client.retry((await self.job(client)).id)
             else:
-                await self.clock.advance(1_800)
+                await self.clock.advance(_STEP)
             await settle(client)
         return await self.job(client)
 
@@ -141,6 +141,10 @@ class Bench:
         job = await client.job_of(self.run)
         assert job is not None
         return job
+
+
+_STEP = 30.0
+"""Seconds: every waiting time is a multiple, and a step of the lane is never taken for a stall."""
 
 
 async def settle(client: NASSyncClient) -> None:
