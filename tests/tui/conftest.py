@@ -34,6 +34,7 @@ def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     for name, value in (("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("COLORTERM", "truecolor"), ("TERM", "xterm-256color")):
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ConsoleApp, "NOTIFICATION_TIMEOUT", 3_600)  # a slow machine must not see other pictures
     time.tzset()
     yield
     monkeypatch.undo()

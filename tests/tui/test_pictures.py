@@ -141,6 +141,8 @@ async def test_a_terminal_with_ascii_alone(picture: SnapshotAssertion) -> None:
         await console.press("escape", "escape", "ctrl+p")
         assert console.text.isascii(), {char for char in console.text if not char.isascii()}
         await console.press("escape", "up", "enter")
+        console.app.clear_notifications()
+        await console.settle()
         assert console.screenshot() == picture
 
 

@@ -390,8 +390,12 @@ def test_a_secret_is_found_wherever_it_was_written(tmp_path: Path) -> None:
     assert check_secrets([tmp_path], ["correct horse"]) == []
 
 
-JOBS = "CREATE TABLE jobs (id TEXT, run_path BLOB, state TEXT, nas_path BLOB, manifest_sha256 TEXT)"
-HISTORY = "CREATE TABLE history (seq INTEGER PRIMARY KEY, job_id TEXT, before TEXT, after TEXT)"
+JOBS = (
+    "CREATE TABLE jobs (id TEXT, run_path BLOB, state TEXT, nas_path BLOB, manifest_sha256 TEXT, evidence TEXT,"
+    " releasing_at TEXT)"
+)
+HISTORY = "CREATE TABLE history (seq INTEGER PRIMARY KEY, job_id TEXT, at TEXT, before TEXT, after TEXT)"
+INTO_JOBS = "INSERT INTO jobs (id, run_path, state, nas_path, manifest_sha256) VALUES (?, ?, ?, ?, ?)"
 
 
 def store_with(sides: Sides, *steps: tuple[str, str], job: str = "j1", state: str = "verified") -> Path:
@@ -401,7 +405,7 @@ def store_with(sides: Sides, *steps: tuple[str, str], job: str = "j1", state: st
         connection.execute(JOBS)
         connection.execute(HISTORY)
         row = (job, os.fsencode(sides.local), state, os.fsencode(PLACE), "")
-        connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(INTO_JOBS, row)
         for before, after in steps:
             connection.execute("INSERT INTO history (job_id, before, after) VALUES ('j1', ?, ?)", (before, after))
     return path
@@ -420,7 +424,7 @@ def test_two_jobs_for_one_folder_are_named(sides: Sides) -> None:
     path = store_with(sides, state="queued")
     with closing(sqlite3.connect(path)) as connection, connection:
         alias = os.fsencode(f"{sides.local}/../{sides.local.name}")
-        connection.execute("INSERT INTO jobs VALUES ('j2', ?, 'queued', x'', '')", (alias,))
+        connection.execute(INTO_JOBS, ("j2", alias, "queued", b"", ""))
     assert broken(check_store(path, sides.nas)) == {"S4"}
 
 
@@ -434,6 +438,20 @@ def test_verified_in_the_store_must_be_on_the_nas_by_that_job(sides: Sides) -> N
     shutil.rmtree(sides.final)
     assert broken(check_store(store_with(sides), sides.nas)) == {"S5"}
     assert check_store(store_with(sides, state="running"), sides.nas) == []
+
+
+def test_a_release_that_was_never_announced_is_named(sides: Sides) -> None:
+    assert "S1" in broken(check_store(store_with(sides, state="cleaned"), sides.nas))
+
+
+@pytest.mark.parametrize(("evidence", "named"), [("read_back", set()), ("size_mtime", {"S1"})])
+def test_a_release_needs_evidence(sides: Sides, evidence: str, named: set[str]) -> None:
+    way = [("", "queued"), ("queued", "running"), ("running", "awaiting_verify"), ("awaiting_verify", "verified")]
+    path = store_with(sides, *way, ("verified", "cleanup_eligible"), state="cleanup_eligible")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE history SET at = '2025-03-10T12:00:00Z'")
+        connection.execute("UPDATE jobs SET evidence = ?, releasing_at = '2025-03-10T13:00:00Z'", (evidence,))
+    assert broken(check_store(path, sides.nas)) == named
 
 
 def test_a_violation_shows_hostile_names_harmlessly() -> None:
