@@ -44,7 +44,8 @@ def test_a_console_sees_its_engine_killed_and_back_again_and_the_run_verified(tm
         tmux = open_until_the_end.enter_context(terminal(tmp_path, environ, lab.command()))
         tmux.shows("sending", run.name)
         first.send_signal(signal.SIGKILL)
-        tmux.shows("No engine", "nothing is lost", "`exlab-sync run` starts one")
+        tmux.shows("No engine", "nothing is lost")
+        tmux.shows("`exlab-sync run` starts one")
         tmux.press("p")  # nobody is there to do it, and that is said
         tmux.shows("This was not done.")
         lab.configure(instrument("PLAIN_01", lab.local, lab.nas))

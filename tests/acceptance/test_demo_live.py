@@ -57,7 +57,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> None:
 
 
 def test_as_lines_the_story_is_played_to_its_end_and_the_outcome_is_checked(tmp_path: Path) -> None:
-    with as_lines(tmp_path, "--speed", "20") as process:
+    with as_lines(tmp_path, "--speed", "8") as process:
         told, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     moments = (
