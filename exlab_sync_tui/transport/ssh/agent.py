@@ -243,9 +243,11 @@ class Hasher(threading.Thread):
             raise OSError(errno.ENOENT, "") from None
         if task.third >= 0:
             folder, last = self.folders.enter(task.name)
+            there = os.stat(last, dir_fd=folder, follow_symlinks=False)
             if size == task.first:
-                set_time(last, task.third, folder)
-            elif os.stat(last, dir_fd=folder).st_nlink > 1:
+                if there.st_mtime_ns != task.third:  # a whole file that an earlier attempt left is not touched at all
+                    set_time(last, task.third, folder)
+            elif there.st_nlink > 1:
                 size = 0  # it may lie in a published run as well: it is not continued
         self.line.answer(FILE, 0, size, digest)
 
