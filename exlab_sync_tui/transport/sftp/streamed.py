@@ -147,7 +147,7 @@ class Standing:
             if there < here:
                 self._at += 1
                 continue
-            if there == here and entry.kind == EntryKind.FILE and 0 < entry.size <= record.size:
+            if there == here and entry.kind == EntryKind.FILE and min(record.size, 1) <= entry.size <= record.size:
                 found[record.rel] = entry.size
             record = next(wanted, None)
         return found
@@ -193,6 +193,5 @@ def checked_record(record: FileRecord, sent: bytes | None, far: bytes | None) ->
 
 
 def _part(record: FileRecord, found: Answer | None) -> Part:
-    there = 0 if found is None or found.error else found.number
-    digest = found.digest if found is not None and there else b""
+    there, digest = (0, b"") if found is None or found.error else (found.number, found.digest)
     return record.rel, record.size, record.mtime_ns, record.inode, there, digest

@@ -117,7 +117,7 @@ class _Feeder:
             raise Trouble(Side.NEAR, rel, error.errno or 0) from None
         with Source(here, name, part[:4]) as source:
             sha, offset = self._continued(source, there, digest)
-            sent = offset < size or not there
+            sent = offset < size or not digest
             if sent:
                 self._stream(source, part, sha, offset)
             else:
