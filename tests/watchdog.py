@@ -115,9 +115,13 @@ def resident(pid: int) -> int:
 def descendants(pid: int) -> list[int]:
     """Process ids of all children, their children, and so on."""
     found: list[int] = []
-    for tasks in _PROC.glob(f"{pid}/task/*/children"):
+    try:
+        threads = list((_PROC / str(pid) / "task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for thread in threads:
         try:
-            children = [int(child) for child in tasks.read_text().split()]
+            children = [int(child) for child in (thread / "children").read_text().split()]
         except (FileNotFoundError, ProcessLookupError):
             continue
         for child in children:

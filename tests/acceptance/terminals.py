@@ -57,7 +57,8 @@ class Tmux:
 @contextmanager
 def terminal(folder: Path, environ: dict[str, str], command: Sequence[str]) -> Iterator[Tmux]:
     """*command* in a terminal of its own, whose socket lies in *folder*."""
-    tmux = Tmux(folder / "tmux", environ)
+    sized_elsewhere = {"COLUMNS", "LINES"}  # what runs the tests may have set them, and Textual believes them
+    tmux = Tmux(folder / "tmux", {name: value for name, value in environ.items() if name not in sized_elsewhere})
     said = f"{shlex.join(command)}; echo exit code $?; exec sleep 600"
     tmux.ask("new-session", "-d", "-s", "shown", "-x", "120", "-y", "36", said)
     try:

@@ -80,7 +80,7 @@ def test_as_lines_the_story_is_played_to_its_end_and_the_outcome_is_checked(tmp_
 
 
 def test_for_programs_every_line_is_json_and_a_lab_that_is_kept_can_be_looked_at(tmp_path: Path) -> None:
-    with as_lines(tmp_path, "--speed", "20", "--json", "--keep") as process:
+    with as_lines(tmp_path, "--speed", "8", "--json", "--keep") as process:
         told, _ = process.communicate(timeout=120)
     last = [json.loads(line) for line in told.splitlines()][-1]
     assert (process.returncode, last["event"], last["as_planned"]) == (0, "demo", True)

@@ -368,9 +368,12 @@ class TestAtTheSameTime:
             job = await bench.send(client)
             assert job.state is S.FAILED
             bench.far.rmdir()
-            await asyncio.gather(*(client.retry(job.id) for _ in range(6)))
+            answers = await asyncio.gather(*(client.retry(job.id) for _ in range(6)), return_exceptions=True)
+            assert None in answers
+            assert all(answer is None or isinstance(answer, RefusedError) for answer in answers), answers
             await client.drain()
-            assert (await bench.job(client)).state is S.VERIFIED
+            job = await bench.job(client)
+            assert (job.state, job.attempts, job.revision) == (S.VERIFIED, 0, 1)
 
     async def test_a_run_that_the_gate_stops_and_that_vanishes_does_not_end_its_lane(self, bench: Bench) -> None:
         finding = Finding(
