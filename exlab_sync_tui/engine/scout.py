@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,11 @@ class _Case:
     @property
     def is_published(self) -> bool:
         return self.job is not None and self.job.state in PUBLISHED
+
+    @property
+    def is_done_with(self) -> bool:
+        """Whether only a change of its folder can make the run worth a look."""
+        return self.is_published and self.before is not None and self.before.taken
 
 
 class Scout:
@@ -160,21 +166,22 @@ class Scout:
         jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
         published = [seen[path] for path, job in jobs.items() if path in seen and job.state in PUBLISHED]
         released = [path for path, job in jobs.items() if job.is_released]
-        return [*released, *await asyncio.to_thread(self._changed, published)]
+        trees = await asyncio.to_thread(self._trees, published)
+        return [
+            *released,
+            *(one.run_path for one in published if trees.get(one.run_path, one.fingerprint) != one.fingerprint),
+        ]
 
-    def _changed(self, seen: list[Observation]) -> list[str]:
-        """Those whose tree is another one; a tree that cannot be read now is looked at the next time."""
-        changed = []
+    def _trees(self, seen: list[Observation]) -> dict[str, str]:
+        """The fingerprints of these runs as they are now, without those that cannot be read; one thread for all."""
+        trees = {}
         for one in seen:
-            try:
+            with suppress(OSError):
                 tree = walk(
                     Path(one.run_path), litter=self._instrument.litter, inodes=False, cancelled=self._stopped.is_set
                 )
-                if fingerprint(tree) != one.fingerprint:
-                    changed.append(one.run_path)
-            except OSError:
-                continue
-        return changed
+                trees[one.run_path] = fingerprint(tree)
+        return trees
 
     async def _refresh(self, *, thorough: bool) -> Sighting:
         sighting = Sighting()
@@ -224,10 +231,15 @@ class Scout:
     async def _sort(self, paths: list[str], *, finished_too: bool) -> dict[str, _Case]:
         """Those of *paths* that are worth a look, with what is known of them; the others are settled."""
         jobs, seen = await self._parts.store.jobs_of(paths), await self._parts.store.observations(paths)
+        cases = {path: _Case(jobs.get(path), self._seen.get(path, seen.get(path))) for path in paths}
+        done_with = (
+            [case.before for case in cases.values() if case.before and case.is_done_with] if finished_too else []
+        )
+        trees = await asyncio.to_thread(self._trees, done_with)
         worth = {}
-        for path in paths:
-            case = _Case(jobs.get(path), self._seen.get(path, seen.get(path)))
-            if await self._is_worth_a_look(case, finished_too=finished_too):
+        for path, case in cases.items():
+            unchanged = case.before is not None and trees.get(path) == case.before.fingerprint
+            if not unchanged and await self._is_worth_a_look(case, finished_too=finished_too):
                 worth[path] = case
                 self._roster.reopen(path)
             else:
@@ -262,10 +274,10 @@ class Scout:
         cost = self._parts.clock.monotonic() - begun
         self._rests_until[path] = self._parts.clock.monotonic() + min(_REST_PER_LOOK * cost, _LONGEST_REST)
         unchanged = case.before is not None and case.before.fingerprint == seen.fingerprint
+        if unchanged and case.is_done_with:
+            self._settle(path)
+            return
         if unchanged and case.before is not None and case.before.taken:
-            if case.is_published:
-                self._settle(path)
-                return
             hold = await self._parts.store.hold(HoldScope.RUN, path)
             if hold is not None and hold.kind is HoldKind.NAMES:  # only another name can help
                 return

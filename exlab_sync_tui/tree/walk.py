@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import StoppedError
@@ -93,7 +94,12 @@ def litter_test(patterns: Sequence[str]) -> Callable[[str], object]:
     """A fast test whether a file name matches one of the *patterns* (``fnmatch``, any case)."""
     if not patterns:
         return lambda _: None
-    return re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE).match
+    return _compiled(tuple(patterns)).match
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)), re.IGNORECASE)
 
 
 def _listing(folder: Folder, *, skip: str | None = None) -> list[str]:

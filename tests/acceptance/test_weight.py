@@ -49,7 +49,7 @@ async def is_light(
             shutil.rmtree(tmp_path / rest, ignore_errors=True)
         lab = prepare(tmp_path)
         told, idle = await weighed(lab)
-        assert told["states"] == ["verified"]
+        assert told["states"] == {"verified": 1}
         assert int(str(told["peak"])) < _MOST_BYTES
         stalls.append((float(str(told["longest"])) - idle, str(told["stack"])))
         if stalls[-1][0] < _LONGEST_SECONDS:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks import datasets, peers, report
+from tests.benchmarks import datasets, peers, report, scale
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.datasets import KIB, DataSet
+from tests.benchmarks.curves import Curve, as_json
 from tests.benchmarks.measure import OURS, Ours, Results, compare
 from tests.benchmarks.memory import Point, curve_of, growth
 from tests.benchmarks.memory import main as memory_main
@@ -153,3 +154,27 @@ async def test_the_curve_has_a_point_for_each_wave(tmp_path: Path) -> None:
     assert curve == said
     assert [point.runs for point in curve] == [3, 5]
     assert all(point.resident > 10 << 20 for point in curve)
+
+
+def test_a_curve_tells_its_growth_in_one_number_and_draws_itself() -> None:
+    flat = Curve("claim", "milliseconds", "runs", [10, 100, 1_000], [2.0, 2.0, 2.0])
+    steep = Curve("copy", "seconds", "files", [10, 100, 1_000], [1.0, 10.0, 100.0])
+    assert (round(flat.exponent or 0.0, 6), round(steep.exponent or 0.0, 6)) == (0.0, 1.0)
+    title, *bars = steep.plot().splitlines()
+    assert title == "copy, seconds; grows with the power 1.00 of the files"
+    assert [bar.count("█") for bar in bars] == [1, 4, 40]
+    assert bars[2].split()[0] == "1,000"
+    assert as_json([steep])[0]["points"] == [[10, 1.0], [100, 10.0], [1_000, 100.0]]
+
+
+def test_a_single_point_has_no_growth() -> None:
+    assert Curve("claim", "milliseconds", "runs", [10], [2.0]).exponent is None
+
+
+@pytest.mark.parametrize("kind", ["files", "burst", "instruments", "store"])
+def test_every_curve_of_the_scale_is_measured_on_runs_that_are_safe(kind: str) -> None:
+    said: list[str] = []
+    found = scale.curves(kind, [2], said.append)
+    assert len(said) == 1
+    assert len({curve.unit for curve in found}) == len(found)
+    assert all(curve.values[0] > 0 for curve in found), said
