@@ -10,8 +10,8 @@ import pytest
 
 from tests.benchmarks import datasets, peers, report, scale
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.datasets import KIB, DataSet
 from tests.benchmarks.curves import Curve, as_json
+from tests.benchmarks.datasets import KIB, DataSet
 from tests.benchmarks.measure import OURS, Ours, Results, compare
 from tests.benchmarks.memory import Point, curve_of, growth
 from tests.benchmarks.memory import main as memory_main
