@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exlab_sync_tui.model.evidence import EvidenceLevel
@@ -19,10 +19,10 @@ class EntryKind(StrEnum):
     SPECIAL = "special"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing in a tree. ``rel`` is its POSIX path below the run, undecodable bytes surrogate-escaped.
+class Entry(NamedTuple):
+    """One thing in a tree; a tuple, because a run may have a million and a frozen dataclass takes longer to make.
 
+    ``rel`` is its POSIX path below the run, undecodable bytes surrogate-escaped.
     ``size`` in bytes, ``mtime_ns`` in nanoseconds since 1970; ``inode`` counts within one mount session only.
     ``target`` is a link's text. ``empty`` is true for a folder with nothing but litter. ``litter`` files are not sent.
     """
@@ -42,8 +42,7 @@ class Entry:
         return self.kind is EntryKind.FILE and not self.litter
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(NamedTuple):
     """What the store knows of one file of a job: the snapshot, then the digest of the bytes sent, then the far digest.
 
     Digests are 32 raw bytes of SHA-256. ``rung`` is the evidence on which ``far_sha256`` stands. ``published`` is set

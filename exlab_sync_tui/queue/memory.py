@@ -251,7 +251,7 @@ class MemoryStore(MemoryLedger):
         """Mark the records of these paths, or all, as published."""
         records = self._files(job_id)
         for rel in records.keys() & (records if rels is None else {os.fsencode(rel) for rel in rels}):
-            records[rel] = replace(records[rel], published=True)
+            records[rel] = records[rel]._replace(published=True)
 
     async def drop_files(self, job_id: str, rels: Sequence[str] | None = None) -> None:
         """Forget the records of these paths, or of all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.evidence import EvidenceLevel
@@ -195,7 +195,7 @@ class FakeTransport:
                 data = _read_source(plan, record)
                 self._send(plan, record, data)
                 plan.pulse.files_done += 1
-                yield [self._proved(plan.folder, replace(record, sha256=hashlib.sha256(data).digest()))]
+                yield [self._proved(plan.folder, record._replace(sha256=hashlib.sha256(data).digest()))]
 
     def _send(self, plan: PushPlan, record: FileRecord, data: bytes) -> None:
         path = f"{plan.folder}/{record.rel}"
@@ -213,8 +213,8 @@ class FakeTransport:
     def _proved(self, folder: str, record: FileRecord) -> FileRecord:
         data = self.files.get(f"{folder}/{record.rel}")
         if data is None or self.capabilities.rung is None:
-            return replace(record, far_sha256=None, rung=None)
-        return replace(record, far_sha256=hashlib.sha256(data).digest(), rung=self.capabilities.rung)
+            return record._replace(far_sha256=None, rung=None)
+        return record._replace(far_sha256=hashlib.sha256(data).digest(), rung=self.capabilities.rung)
 
     async def digests(
         self, folder: str, records: Sequence[FileRecord], pulse: Pulse

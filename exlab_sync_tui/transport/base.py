@@ -7,7 +7,7 @@ All methods raise ``TransportError`` with a class of ``FORMATS.md`` §6 and a se
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 
@@ -90,8 +90,7 @@ class Owner:
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteEntry:
+class RemoteEntry(NamedTuple):
     """One thing in a far folder; ``rel`` is its path below the listed folder, ``kind`` a value of ``EntryKind``."""
 
     rel: str

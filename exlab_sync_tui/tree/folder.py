@@ -19,6 +19,8 @@ _CLOSED = -1
 """Never ``None``: a name looked up in a closed folder must fail, not mean the working directory."""
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+# O_NONBLOCK: a FIFO that took the file's place must not hold the thread for ever
+_SAFELY = _NO_FOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Folder:
@@ -75,13 +77,10 @@ class Folder:
 
     def open_file(self, name: str, flags: int = os.O_RDONLY) -> int:
         """Open the file *name* in it for a caller that closes it; a link in its place is refused with ``ELOOP``."""
-        path = f"{self.path}/{name}"
         try:
-            # O_NONBLOCK: a FIFO that took the file's place must not hold the thread for ever
-            safe = _NO_FOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            return os.open(self.base + name, flags | safe, dir_fd=self.fd)
+            return os.open(self.base + name, flags | _SAFELY, dir_fd=self.fd)
         except OSError as error:
-            raise with_path(error, path) from None
+            raise with_path(error, f"{self.path}/{name}") from None
 
     def open_regular(self, name: str) -> FileIO:
         """Open the regular file *name* for reading, unbuffered; anything else there is refused with ``EINVAL``."""

@@ -9,7 +9,6 @@ import stat
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 
@@ -68,7 +67,7 @@ class TreeHasher:
                 raise _changed(record)
         except OSError as error:
             raise source_error(error, record.rel) from error
-        return replace(record, sha256=digest.digest())
+        return record._replace(sha256=digest.digest())
 
     def _enter(self, rel: str) -> Folder:
         if rel != self._parent_rel:

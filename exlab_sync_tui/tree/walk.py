@@ -6,7 +6,6 @@ import fnmatch
 import os
 import re
 import stat
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,7 @@ def walk(
                 continue
             entry = _look(level.folder, name, level.rel + name, is_litter)
             if entry is not None:
-                yield entry if has_inodes else replace(entry, inode=0)
+                yield entry if has_inodes else entry._replace(inode=0)
     finally:
         for level in levels:
             _close(level)

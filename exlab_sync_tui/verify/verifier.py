@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.model.verdict import VerifyResult
+from exlab_sync_tui.tree.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from exlab_sync_tui.model.entry import FileRecord
+
+_CACHE = CACHE_FOLDER + "/"
 
 
 class FarEntry(Protocol):
@@ -51,21 +53,8 @@ class Verifier:
         ok although nothing is mismatched. Errors of either iterator pass through.
         """
         tally = _Tally()
-        far = _flat(listing)
-        entry = await _next_file(far)
-        async for record in _flat(records):
-            key = os.fsencode(record.rel)
-            while entry is not None and os.fsencode(entry.rel) < key:
-                tally.extra.append(entry.rel)
-                entry = await _next_file(far)
-            if entry is None or entry.rel != record.rel:
-                tally.missing.append(record.rel)
-                continue
-            tally.judge(record, entry)
-            entry = await _next_file(far)
-        while entry is not None:
-            tally.extra.append(entry.rel)
-            entry = await _next_file(far)
+        async for here, there in side_by_side(records, listing):
+            tally.compare(here, there)
         return tally.result(self.minimum)
 
 
@@ -80,7 +69,24 @@ class _Tally:
         self.files = 0
         self.size = 0
 
-    def judge(self, record: FileRecord, entry: FarEntry) -> None:
+    def compare(self, records: Sequence[FileRecord], entries: Sequence[FarEntry]) -> None:
+        """Judge a piece in which equal paths come together; what is listed twice is there once too often."""
+        far: dict[str, FarEntry] = {}
+        for entry in entries:
+            if entry.kind == "folder" or entry.rel.startswith(_CACHE):
+                continue
+            if entry.rel in far:
+                self.extra.append(entry.rel)
+            far[entry.rel] = entry
+        for record in records:
+            found = far.pop(record.rel, None)
+            if found is None:
+                self.missing.append(record.rel)
+            else:
+                self._judge(record, found)
+        self.extra.extend(far)
+
+    def _judge(self, record: FileRecord, entry: FarEntry) -> None:
         if entry.kind != "file" or entry.size != record.size or not record.proven or record.rung is None:
             self.mismatched.append(record.rel)
             return
@@ -101,20 +107,3 @@ class _Tally:
             files=self.files,
             size=self.size,
         )
-
-
-_Item = TypeVar("_Item")
-
-
-async def _flat(pages: AsyncIterator[Sequence[_Item]]) -> AsyncIterator[_Item]:
-    async for page in pages:
-        for item in page:
-            yield item
-
-
-async def _next_file(entries: AsyncIterator[FarEntry]) -> FarEntry | None:
-    """The next thing that is not a folder and not in the run's own cache folder."""
-    async for entry in entries:
-        if entry.kind != "folder" and not entry.rel.startswith(CACHE_FOLDER + "/"):
-            return entry
-    return None

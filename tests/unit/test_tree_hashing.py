@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +39,7 @@ def test_every_file_of_a_tree_gets_its_digest_in_order(tmp_path: Path) -> None:
         (tmp_path / rel).write_bytes(data)
     known = list(records(walk(tmp_path)))
     found = list(hash_tree(tmp_path, known, workers=2))
-    assert found == [replace(each, sha256=hashlib.sha256(content[each.rel]).digest()) for each in known]
+    assert found == [each._replace(sha256=hashlib.sha256(content[each.rel]).digest()) for each in known]
 
 
 def test_a_file_larger_than_the_buffer(tmp_path: Path) -> None:
@@ -57,10 +56,10 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"1")
     known = record(tmp_path, "a")
-    assert refusal(tmp_path, replace(known, size=2)) is TransportErrorKind.CHANGED
-    assert refusal(tmp_path, replace(known, mtime_ns=1)) is TransportErrorKind.CHANGED
-    assert refusal(tmp_path, replace(known, inode=known.inode + 1)) is TransportErrorKind.CHANGED
-    assert hash_file(tmp_path, replace(known, inode=0)).sha256 == hashlib.sha256(b"1").digest()
+    assert refusal(tmp_path, known._replace(size=2)) is TransportErrorKind.CHANGED
+    assert refusal(tmp_path, known._replace(mtime_ns=1)) is TransportErrorKind.CHANGED
+    assert refusal(tmp_path, known._replace(inode=known.inode + 1)) is TransportErrorKind.CHANGED
+    assert hash_file(tmp_path, known._replace(inode=0)).sha256 == hashlib.sha256(b"1").digest()
 
 
 def _grow(path: Path) -> None:
@@ -82,7 +81,7 @@ def test_a_change_while_it_is_read_is_refused(
 ) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"1")
-    known = replace(record(tmp_path, "a"), inode=0)
+    known = record(tmp_path, "a")._replace(inode=0)
     original = Folder.open_regular
 
     class Meddled(io.FileIO):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.entry import FileRecord
@@ -18,7 +17,7 @@ def test_size_time_and_inode_make_a_file_the_same() -> None:
     record = FileRecord("a", 3, 5, 7)
     assert same(record, 3, 5, 7)
     assert same(record, 3, 5, 0)
-    assert same(replace(record, inode=0), 3, 5, 9)
+    assert same(record._replace(inode=0), 3, 5, 9)
     assert not same(record, 4, 5, 7)
     assert not same(record, 3, 6, 7)
     assert not same(record, 3, 5, 8)

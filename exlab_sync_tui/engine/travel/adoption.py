@@ -6,7 +6,6 @@ Nothing there is overwritten: a paper that is there already and says something e
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.travel.papers import CREATION_NAME
@@ -40,7 +39,7 @@ class Adoption:
         """Read every local file and every far one; nothing is sent."""
         tell_beside(self._transport, trip.run.path, trip.job.nas_path)
         async for page in trip.pages(FilesWanted.ALL):
-            hashed = await asyncio.to_thread(_hash_all, trip, [replace(record, far_sha256=None) for record in page])
+            hashed = await asyncio.to_thread(_hash_all, trip, [record._replace(far_sha256=None) for record in page])
             async for checked in self._transport.digests(trip.job.nas_path, hashed, trip.progress.pulse):
                 await trip.parts.store.put_files(trip.job.id, checked)
         trip.proven_here = True

@@ -6,7 +6,6 @@ The order is that of ``FORMATS.md`` §7; every step may be repeated after a cras
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.travel.adoption import Adoption
@@ -221,7 +220,7 @@ class AssembledWay:
         async for page in trip.pages(FilesWanted.UNPUBLISHED):
             async for checked in self._transport.digests(trip.job.nas_path, page, trip.progress.pulse):
                 moved = [record for record in checked if record.proven]
-                await trip.parts.store.put_files(trip.job.id, [replace(record, published=True) for record in moved])
+                await trip.parts.store.put_files(trip.job.id, [record._replace(published=True) for record in moved])
 
     async def _publish_file_by_file(self, trip: Trip, papers: Papers) -> None:
         if trip.job.round is not Round.ADDITIONS:

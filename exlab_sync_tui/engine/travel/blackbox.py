@@ -95,7 +95,7 @@ class BlackBoxWay:
     async def _note_far(self, trip: Trip, far: Mapping[str, str]) -> None:
         async for page in trip.pages(FilesWanted.ALL):
             noted = [
-                replace(record, far_sha256=_digest(far.get(record.rel)), rung=EvidenceLevel.REMOTE_HASH)
+                record._replace(far_sha256=_digest(far.get(record.rel)), rung=EvidenceLevel.REMOTE_HASH)
                 for record in page
             ]
             await trip.parts.store.put_files(trip.job.id, noted)

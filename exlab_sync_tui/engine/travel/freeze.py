@@ -7,12 +7,12 @@ a thread and hands over bounded pages, so that a run of a million files costs no
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.entry import Entry, EntryKind
 from exlab_sync_tui.queue.store import FilesWanted
+from exlab_sync_tui.tree.side_by_side import side_by_side
 from exlab_sync_tui.tree.snapshot import record_of, same
 from exlab_sync_tui.tree.walk import walk
 
@@ -82,59 +82,50 @@ async def freeze(
 
 
 class _Freezer:
-    """Merges the walk with the stored records; both come in the order of path bytes."""
+    """Compares the walk with the stored records; both come in the order of path bytes."""
 
     def __init__(self, store: JobStore, job_id: str, *, keep: bool) -> None:
         self._store = store
         self._job_id = job_id
         self._keep = keep
         self._seen = Inventory()
-        self._old = _flat(pages_of(store, job_id))
-        self._next_old: FileRecord | None = None
         self._first = False
 
     async def run(self, root: Path, litter: Sequence[str], gate: Examination | None) -> Inventory:
-        self._next_old = await anext(self._old, None)
-        self._first = self._next_old is None
-        async for page in _walk_pages(root, litter, gate):
-            fresh = [record for entry in page if (record := await self._place(entry)) is not None]
+        self._first = not await self._store.files(self._job_id, limit=1)
+        async for entries, known in side_by_side(_walk_pages(root, litter, gate), pages_of(self._store, self._job_id)):
+            fresh = self._compare(entries, known)
             if self._keep and fresh:
                 await self._store.put_files(self._job_id, fresh)
-        while self._next_old is not None:
-            await self._pass_old()
         if self._keep and self._seen.gone:
             await self._store.drop_files(self._job_id, self._seen.gone)
         if gate is not None:
             self._seen.verdict = await asyncio.to_thread(gate.verdict)
         return self._seen
 
-    async def _place(self, entry: Entry) -> FileRecord | None:
-        """Sort one entry in; a record if it is new or changed."""
-        if not entry.is_data:
-            self._set_aside(entry)
-            return None
-        self._seen.files += 1
-        self._seen.size += entry.size
-        key = os.fsencode(entry.rel)
-        while self._next_old is not None and os.fsencode(self._next_old.rel) < key:
-            await self._pass_old()
-        old = self._next_old
-        if old is None or old.rel != entry.rel:
-            if not self._first:
-                self._seen.added.append(entry.rel)
-        else:
-            self._next_old = await anext(self._old, None)
-            if same(old, entry.size, entry.mtime_ns, entry.inode):
-                return None
-            self._seen.changed.append(entry.rel)
-            self._seen.touches_published |= old.published
-        return record_of(entry)
-
-    async def _pass_old(self) -> None:
-        if self._next_old is not None:
-            self._seen.gone.append(self._next_old.rel)
-            self._seen.touches_published |= self._next_old.published
-            self._next_old = await anext(self._old, None)
+    def _compare(self, entries: Sequence[Entry], known: Sequence[FileRecord]) -> list[FileRecord]:
+        """Sort a piece in, in which equal paths come together; records of what is new or changed."""
+        before = {record.rel: record for record in known}
+        fresh = []
+        for entry in entries:
+            if not entry.is_data:
+                self._set_aside(entry)
+                continue
+            self._seen.files += 1
+            self._seen.size += entry.size
+            old = before.pop(entry.rel, None)
+            if old is None:
+                if not self._first:
+                    self._seen.added.append(entry.rel)
+            elif same(old, entry.size, entry.mtime_ns, entry.inode):
+                continue
+            else:
+                self._seen.changed.append(entry.rel)
+                self._seen.touches_published |= old.published
+            fresh.append(record_of(entry))
+        self._seen.gone += before
+        self._seen.touches_published |= any(record.published for record in before.values())
+        return fresh
 
     def _set_aside(self, entry: Entry) -> None:
         if entry.litter:
@@ -145,12 +136,6 @@ class _Freezer:
             self._seen.specials.append(entry.rel)
         elif entry.empty:
             self._seen.empty_folders.append(entry.rel)
-
-
-async def _flat(pages: AsyncIterator[list[FileRecord]]) -> AsyncIterator[FileRecord]:
-    async for page in pages:
-        for record in page:
-            yield record
 
 
 async def _walk_pages(root: Path, litter: Sequence[str], gate: Examination | None) -> AsyncIterator[list[Entry]]:

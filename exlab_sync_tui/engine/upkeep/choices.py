@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +124,7 @@ class Choices:
         await asyncio.to_thread(_refuse_bad_source, run.path, bad, _name(job))
         aside = await self._move_aside(transport, job, list(result.mismatched), who)
         await self._restore_papers(transport, job)
-        fresh = [replace(record, far_sha256=None, rung=None, published=False) for record in bad]
+        fresh = [record._replace(far_sha256=None, rung=None, published=False) for record in bad]
         await self._parts.store.put_files(job.id, fresh)
         what = f"{count(len(bad), 'damaged file')} to be sent again"
         await self._queue(job, who, what, round=Round.ADDITIONS, frozen=True)

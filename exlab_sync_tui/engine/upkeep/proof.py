@@ -7,7 +7,6 @@ large run gets through in the gaps.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,4 +174,4 @@ def _with_digest(record: FileRecord, told: str | None) -> FileRecord:
         digest = bytes.fromhex(told) if told else None
     except ValueError:
         digest = None
-    return replace(record, far_sha256=digest, rung=EvidenceLevel.REMOTE_HASH)
+    return record._replace(far_sha256=digest, rung=EvidenceLevel.REMOTE_HASH)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -188,7 +188,7 @@ class Reaper:
         async for page in pages_of(self._parts.store, job.id):
             now = await asyncio.to_thread(lambda page=page: list(hash_tree(Path(job.run_path), page)))  # type: ignore[misc]
             changed += [
-                replace(record, mtime_ns=0, inode=0)
+                record._replace(mtime_ns=0, inode=0)
                 for record, seen in zip(page, now, strict=True)
                 if record.sha256 != seen.sha256
             ]

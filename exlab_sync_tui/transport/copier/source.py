@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Source:
     """A local file that is being read; every difference from its record raises ``Trouble`` (``FORMATS.md`` §4)."""
 
-    __slots__ = ("_device", "_folder", "_name", "_part", "fd")
+    __slots__ = ("_folder", "_name", "_opened", "_part", "fd")
 
     def __init__(self, folder: Folder, name: str, part: FilePart) -> None:
         self._folder = folder
@@ -30,7 +30,7 @@ class Source:
             raise self._not_opened(error) from None
         try:
             info = os.fstat(self.fd)
-            self._device = info.st_dev
+            self._opened = (info.st_ino, info.st_dev)
             self._compare(info)
         except BaseException:
             self.close()
@@ -72,8 +72,7 @@ class Source:
         except OSError as error:
             raise Trouble(Side.NEAR, self._part[0], error.errno or 0) from None
         self._compare(info)
-        opened = os.fstat(self.fd)
-        if (opened.st_ino, opened.st_dev) != (info.st_ino, info.st_dev):
+        if (info.st_ino, info.st_dev) != self._opened:
             raise Trouble(Side.CHANGED, self._part[0], detail="it was replaced while it was read")
 
     def _compare(self, info: os.stat_result) -> None:

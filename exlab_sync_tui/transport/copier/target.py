@@ -45,12 +45,13 @@ def _enter(folder: Folder, name: str, *, flush: bool) -> Folder:
 class Target:
     """One file below an assembly of ours, open for writing."""
 
-    __slots__ = ("_folder", "_name", "_rel", "fd")
+    __slots__ = ("_folder", "_is_new", "_name", "_rel", "fd")
 
     def __init__(self, folder: Folder, name: str, rel: str) -> None:
         self._folder = folder
         self._name = name
         self._rel = rel
+        self._is_new = False
         self.fd = -1
 
     def create(self) -> bool:
@@ -61,6 +62,7 @@ class Target:
             return False
         except OSError as error:
             raise Trouble(Side.NAME if error.errno in _NAMES else Side.FAR, self._rel, error.errno or 0) from None
+        self._is_new = True
         return True
 
     def continued(self, size: int) -> int | None:
@@ -115,7 +117,7 @@ class Target:
         """Give it the local file's time, where the destination takes it, and with *flush* make it durable."""
         try:
             try:
-                if os.fstat(self.fd).st_mtime_ns == mtime_ns:
+                if not self._is_new and os.fstat(self.fd).st_mtime_ns == mtime_ns:
                     pass  # a whole file that an earlier attempt left is not touched at all
                 elif os.utime in os.supports_fd:
                     os.utime(self.fd, ns=(mtime_ns, mtime_ns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -84,4 +84,4 @@ def refuse_oversize(record: FileRecord, largest: int | None, title: str) -> None
 
 def with_far(record: FileRecord, digest: bytes | None, rung: object) -> FileRecord:
     """The record with what the destination says of it now."""
-    return replace(record, far_sha256=digest, rung=rung if digest is not None else None)  # type: ignore[arg-type]
+    return record._replace(far_sha256=digest, rung=rung if digest is not None else None)  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
@@ -144,4 +143,4 @@ def _digest(path: Path) -> bytes | None:
 
 
 def _with(record: FileRecord, digest: bytes | None, rung: EvidenceLevel | None) -> FileRecord:
-    return replace(record, far_sha256=digest, rung=rung)
+    return record._replace(far_sha256=digest, rung=rung)

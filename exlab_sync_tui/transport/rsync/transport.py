@@ -290,7 +290,7 @@ class RsyncTransport:
             found = await self._commands.digests(folder, records, pulse)
             rung = EvidenceLevel.REMOTE_HASH
             return [
-                replace(it, far_sha256=digest, rung=rung if digest else None)
+                it._replace(far_sha256=digest, rung=rung if digest else None)
                 for it, digest in zip(records, found, strict=True)
             ]
         source = self._sources.get(folder)

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import os
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncssh
@@ -164,7 +163,7 @@ class WrittenWay:
         far = {record.rel: record.far_sha256 for record in await self._checked(plan.folder, whole, plan.pulse)}
         sent, work = [], []
         for record, (content, digest) in zip(batch, contents, strict=False):
-            sent.append(replace(record, sha256=digest))
+            sent.append(record._replace(sha256=digest))
             if record.rel in far and far[record.rel] == digest:
                 plan.pulse.skipped_bytes += record.size
                 work.append(self._touch(plan, record))
@@ -243,7 +242,7 @@ class WrittenWay:
             await self._set_time(self._session.path(path), record)
         except (asyncssh.Error, OSError) as error:
             raise Refused(error, path) from error
-        return replace(record, sha256=source.digest())
+        return record._replace(sha256=source.digest())
 
     async def _confirmed(self, path: str, source: LargeSource, there: int, pulse: Pulse) -> int:
         """How many of the bytes that are there equal the source's beginning; the source stands behind them."""
@@ -292,7 +291,7 @@ class WrittenWay:
         else:
             digests = await _all([self._digest(f"{folder}/{record.rel}", pulse) for record in records])
         return [
-            replace(record, far_sha256=far, rung=self.rung if far else None)
+            record._replace(far_sha256=far, rung=self.rung if far else None)
             for record, far in zip(records, digests, strict=True)
         ]
 

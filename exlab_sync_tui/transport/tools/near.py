@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui.errors import StoppedError, TransportError
@@ -55,7 +55,7 @@ class Near:
         with self._turn:
             for record in records:
                 try:
-                    done.append(replace(record, sha256=self._digest(record)))
+                    done.append(record._replace(sha256=self._digest(record)))
                 except Trouble as trouble:
                     return Hashed(done, self._error(trouble))
         return Hashed(done)
