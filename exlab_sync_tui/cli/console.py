@@ -66,11 +66,13 @@ def _show(place: Place) -> int:
     from exlab_sync_tui.headless.logs import logging_to
     from exlab_sync_tui.model.clock import SystemClock
     from exlab_sync_tui.operate.companions import beside_console, companions
+    from exlab_sync_tui.operate.priority import step_back
     from exlab_sync_tui.tui.console import run_console
     from exlab_sync_tui.tui.options import ConsoleOptions, lab_of
     from exlab_sync_tui.tui.premises import Configured
 
     settings = place.load().settings
+    step_back(settings.sync.priority)
     looks = settings.console
     options = ConsoleOptions(place.who, looks.theme, looks.keymap, looks.ascii)
 

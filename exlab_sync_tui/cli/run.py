@@ -11,6 +11,7 @@ from exlab_sync_tui.cli.place import place_of, place_options
 from exlab_sync_tui.headless.logs import logging_to
 from exlab_sync_tui.headless.session import Session
 from exlab_sync_tui.headless.summary import summary_data, summary_lines
+from exlab_sync_tui.operate.priority import step_back
 
 if TYPE_CHECKING:
     from exlab_sync_tui.headless.reporter import Reporter
@@ -33,6 +34,7 @@ def run(context: click.Context, *, once: bool, as_json: bool) -> None:
     """
     place = place_of(context)
     settings = place.load().settings
+    step_back(settings.sync.priority)
     session = Session.on_terminal(settings, place.store_path, operator=place.operator, as_json=as_json)
     with logging_to(place.state_folder, settings.logging):
         ended = session.run(once=once)

@@ -41,6 +41,8 @@ class SyncBlock(Block):
     """Names that are not sent and never count as data."""
     stall_seconds: LongSpan = 120
     """Seconds without a byte after which a transfer is broken off and tried again."""
+    priority: Literal["normal", "low", "idle"] = "low"
+    """normal, low or idle: how far the engine steps back from processor and disk for the instrument's own software."""
     retry_attempts: Count = 3
     """Accepted for ExLab-Wizard; the program's own ladder of waits decides."""
 

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.acceptance.bench_lab import SENTINEL, Lab, adopt, instrument, write_run
+import psutil
+import pytest
+
+from tests.acceptance.bench_lab import SENTINEL, Lab, adopt, instrument, wait_for, write_run
 from tests.checker import check_sides
 from tests.checker_store import check_store
 
@@ -111,6 +114,14 @@ def test_a_run_that_appears_is_taken_by_itself_and_the_manager_hears_of_it(tmp_p
     places = {lab.place(run): run for run in (early, late)}
     assert not check_sides(places, lab.nas, expected=list(places), settled=True)
     assert not check_store(lab.state / "queue.db", lab.nas, acknowledged=[early, late])
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="asks Linux for the priority of a process")
+def test_the_service_steps_back_as_far_as_the_configuration_says(tmp_path: Path) -> None:
+    lab = Lab(tmp_path).prepare(priority="idle")
+    with lab.start("run") as process:
+        wait_for(lambda: psutil.Process(process.pid).nice() == 19, process)
+        process.terminate()
 
 
 def test_a_service_that_is_stopped_leaves_its_run_resumable_and_goes_on_at_the_next_start(tmp_path: Path) -> None:
