@@ -9,6 +9,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from exlab_sync_tui.model.event import EventKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui import NASSyncClient
 
 EQUIPMENT = "BENCH_01"
-_POLL_SECONDS = 0.01
 _PATIENCE_SECONDS = 600
 
 
@@ -61,14 +62,17 @@ async def to_verified(
     await client.init()
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
+            events = client.events()
             start = time.perf_counter()
             handle = await client.enqueue(run)
-            while (status := await client.status(run)) != "verified":
-                if status == "failed" or not handle.job_id:
-                    job = await client.store.job_of(str(run))
-                    raise RuntimeError(f"the run was not verified: {job.last_error if job else handle}")
-                await asyncio.sleep(_POLL_SECONDS)
-            return time.perf_counter() - start
+            if not handle.job_id:
+                raise RuntimeError(f"the run was not taken: {handle}")
+            async for event in events:  # a question every now and then would cost what is measured
+                if event.kind is EventKind.RUN_VERIFIED:
+                    return time.perf_counter() - start
+                if event.kind is EventKind.RUN_FAILED:
+                    raise RuntimeError(f"the run was not verified: {event.sentence}")
+            raise RuntimeError("the engine ended before the run was verified")
     finally:
         await client.close()
 
