@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
     from exlab_sync_tui.tui.options import Lab
 
 TITLE = "Imaging core, room 2.14"
+_TURNS, _ROUNDS = 20_000, 50
+
+
+async def idle(*_: float) -> None:
+    """Wait until nothing can go on without a timer, a thread or us.
+
+    Textual's own waits for a processor that rests, which takes up to a second where something blinks or others work.
+    """
+    ready, calm = asyncio.get_running_loop()._ready, 0  # type: ignore[attr-defined]  # of every loop that is used here
+    for _turn in range(_TURNS):
+        await asyncio.sleep(0)
+        calm = 0 if ready else calm + 1
+        if calm > 1:
+            return
+    raise AssertionError("the console never comes to rest")
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +51,8 @@ def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in (("TZ", "UTC"), ("LC_ALL", "C.UTF-8"), ("COLORTERM", "truecolor"), ("TERM", "xterm-256color")):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ConsoleApp, "NOTIFICATION_TIMEOUT", 3_600)  # a slow machine must not see other pictures
+    for module in ("app", "pilot"):
+        monkeypatch.setattr(f"textual.{module}.wait_for_idle", idle)
     time.tzset()
     yield
     monkeypatch.undo()
@@ -72,6 +90,20 @@ class Console:
         for _ in range(2):
             await self.clock.advance(seconds / 2)
             await self.pilot.pause()
+        await self.drawn()
+
+    async def drawn(self) -> None:
+        """Wait until nothing is left to lay out or to draw."""
+        for _ in range(_ROUNDS):
+            self.app._check_resize()  # it waits for a timer otherwise, and so do the screens below a dialog
+            below, screen = self.app._background_screens, self.app.screen
+            for one in below:
+                one._on_timer_update()
+            await self.pilot.pause()
+            laid_out = not any(one._layout_required or one._scroll_required for one in (*below, screen))
+            if laid_out and not (screen._dirty_widgets or screen._repaint_required or screen._callbacks):
+                return
+        raise AssertionError("the console is never drawn to its end")
 
     async def press(self, *keys: str) -> None:
         """Press keys, each with what follows from it."""
@@ -139,6 +171,7 @@ async def opened(
     hand = clock()
     wished = options or ConsoleOptions("mira", theme)
     app = HeardApp(cockpit, lab, wished, hand, title=TITLE, premises=around or premises())
+    app.animation_level = "none"  # what glides is somewhere else at every look
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot, hand)
         await console.settle()
