@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.job import SyncJobRow
     from exlab_sync_tui.model.run import RunFolder
     from exlab_sync_tui.provenance.creation import Creation
+    from exlab_sync_tui.watch.completeness import Look
 
 
 class Intake:
@@ -36,12 +37,19 @@ class Intake:
         self._parts = parts
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
-        """Queue the run, or say what blocks it. Raises ``OrphanRunError``, ``CreationError``, ``OSError``."""
-        async with self._doors.setdefault(str(run.path), asyncio.Lock()):
-            return await self._enqueue(run, instrument, origin=origin, who=who)
+    async def enqueue(
+        self, run: RunFolder, instrument: Instrument, *, origin: str, who: str, seen: Look | None = None
+    ) -> SyncJobHandle:
+        """Queue the run, or say what blocks it; *seen* is the look that found it finished, if there was one.
 
-    async def _enqueue(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobHandle:
+        Raises ``OrphanRunError``, ``CreationError``, ``OSError``.
+        """
+        async with self._doors.setdefault(str(run.path), asyncio.Lock()):
+            return await self._enqueue(run, instrument, origin=origin, who=who, seen=seen)
+
+    async def _enqueue(
+        self, run: RunFolder, instrument: Instrument, *, origin: str, who: str, seen: Look | None
+    ) -> SyncJobHandle:
         run_path = str(run.path)
         job = await self._parts.store.job_of(run_path)
         if job is not None and job.is_released:  # never snapshotted again (FORMATS.md §6)
@@ -62,7 +70,7 @@ class Intake:
         if synced and hold is not None and hold.kind is HoldKind.BLOCKED:
             await self._parts.holds.lift(HoldScope.RUN, run_path, "The gate objects to nothing any more.")
         if job is None:
-            job = await self._queue_new(run, instrument, origin=origin, who=who)
+            job = await self._queue_new(run, instrument, origin=origin, who=who, seen=seen)
         elif job.state in PUBLISHED:
             job = await self._queue_what_is_new(run, job, instrument, who=who)
         elif job.held:
@@ -98,8 +106,11 @@ class Intake:
         )
         return SyncJobHandle("", SyncHandleState.BLOCKED, run_path, verdict.blocking)
 
-    async def _queue_new(self, run: RunFolder, instrument: Instrument, *, origin: str, who: str) -> SyncJobRow:
-        new = NewJob(str(uuid.uuid4()), str(run.path), run.equipment_id, place_of(run, instrument), origin)
+    async def _queue_new(
+        self, run: RunFolder, instrument: Instrument, *, origin: str, who: str, seen: Look | None
+    ) -> SyncJobRow:
+        files, size = (seen.files, seen.size) if seen is not None else (0, 0)
+        new = NewJob(str(uuid.uuid4()), str(run.path), run.equipment_id, place_of(run, instrument), origin, files, size)
         job, is_new = await self._parts.store.enqueue(new, at=self._parts.now(), who=who)
         if is_new:
             await self._let_go(run, job)

@@ -305,7 +305,7 @@ class Scout:
     async def _hand_over(self, run: RunFolder, seen: Look, sighting: Sighting) -> None:
         sighting.asked.append(str(run.path))
         try:
-            handle = await self._intake.enqueue(run, self._instrument, origin="monitor", who="monitor")
+            handle = await self._intake.enqueue(run, self._instrument, origin="monitor", who="monitor", seen=seen)
         except (OrphanRunError, CreationError) as error:
             await self._mark(str(run.path), ".")
             await self._hold(run, HoldKind.BLOCKED, str(error))

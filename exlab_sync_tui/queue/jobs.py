@@ -22,7 +22,7 @@ from exlab_sync_tui.queue.rows import (
     read_job,
     readiness,
 )
-from exlab_sync_tui.queue.store import HistoryEntry, JobChanges, JobFilter, JobKey, NewJob
+from exlab_sync_tui.queue.store import HistoryEntry, JobChanges, JobFilter, JobKey, NewJob, Waiting
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -117,13 +117,21 @@ class Jobs:
         rows = db.execute("SELECT equipment_id, state, number FROM counts WHERE number > 0")
         return dict(self._skips.each(rows, read, "group of jobs"))
 
+    def waiting(self, db: sqlite3.Connection) -> dict[str, Waiting]:
+        """Bytes and jobs without a size by equipment, as the triggers keep them."""
+        rows = db.execute(
+            "SELECT equipment_id, sum(bytes), sum(unsized) FROM counts"
+            " WHERE number > 0 AND state IN ('queued', 'running') GROUP BY equipment_id"
+        )
+        return {equipment_id: Waiting(size, unsized) for equipment_id, size, unsized in rows}
+
     def enqueue(self, db: sqlite3.Connection, new: NewJob, at: datetime, who: str) -> tuple[SyncJobRow, bool]:
         """Insert the run's job unless it has one."""
         known = db.execute("SELECT id, state FROM jobs WHERE run_path = ?", (path_bytes(new.run_path),)).fetchone()
         if known is None:
             db.execute(
-                "INSERT INTO jobs (id, run_path, run_folded, equipment_id, state, nas_path, origin, enqueued_at, ready)"
-                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, 1)",
+                "INSERT INTO jobs (id, run_path, run_folded, equipment_id, state, nas_path, origin, enqueued_at, ready,"
+                " files_total, bytes_total) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, 1, ?, ?)",
                 (
                     plain(new.id),
                     path_bytes(new.run_path),
@@ -132,6 +140,8 @@ class Jobs:
                     path_bytes(new.nas_path),
                     plain(new.origin),
                     moment_text(at),
+                    new.files,
+                    new.size,
                 ),
             )
             ledger.append(db, HistoryEntry(at, new.run_path, new.id, who, "queued", after=SyncJobState.QUEUED.value))

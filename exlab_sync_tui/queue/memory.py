@@ -15,7 +15,7 @@ from exlab_sync_tui.queue.in_memory import in_order, place
 from exlab_sync_tui.queue.jobs import MOVING, is_free_for
 from exlab_sync_tui.queue.memory_ledger import MemoryLedger
 from exlab_sync_tui.queue.rows import EPOCH, plain
-from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter, JobKey
+from exlab_sync_tui.queue.store import FilesWanted, HistoryEntry, JobChanges, JobFilter, JobKey, Waiting
 from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class MemoryStore(MemoryLedger):
             nas_path=new.nas_path,
             seq=self._next_seq(),
             origin=new.origin,
+            files_total=new.files,
+            bytes_total=new.size,
         )
         self._now.jobs[job.id] = job
         self._append(HistoryEntry(at, job.run_path, job.id, who, "queued", after=job.state.value))
@@ -100,6 +102,17 @@ class MemoryStore(MemoryLedger):
             group = (job.equipment_id, job.state)
             numbers[group] = numbers.get(group, 0) + 1
         return numbers
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """What is queued or being sent, by equipment."""
+        found: dict[str, Waiting] = {}
+        for job in self._now.jobs.values():
+            if job.state in {SyncJobState.QUEUED, SyncJobState.RUNNING}:
+                before = found.get(job.equipment_id, Waiting())
+                found[job.equipment_id] = Waiting(
+                    before.size + job.bytes_total, before.unsized + (job.files_total == 0)
+                )
+        return found
 
     async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:
         """Take the oldest queued job that is due and not held, and make it running."""

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.entry import FileRecord, FileTotals
     from exlab_sync_tui.model.hold import Hold, HoldScope
     from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
-    from exlab_sync_tui.queue.store import Command, Debt, HistoryEntry, JobChanges, JobFilter, NewJob, Observation
+    from exlab_sync_tui.queue.store import (
+        Command,
+        Debt,
+        HistoryEntry,
+        JobChanges,
+        JobFilter,
+        NewJob,
+        Observation,
+        Waiting,
+    )
 
 T = TypeVar("T")
 
@@ -157,6 +166,10 @@ class SQLiteStore:
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state; groups of none are left out."""
         return await self._read(self._jobs.counts)
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """What is queued or being sent, by equipment."""
+        return await self._read(self._jobs.waiting)
 
     async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:
         """Take the oldest queued job that is due and not held, and make it running."""

@@ -50,13 +50,26 @@ class JobChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A run to be queued. ``id`` is a uuid4; ``origin`` is ``monitor`` or ``operator``."""
+    """A run to be queued. ``id`` is a uuid4; ``origin`` is ``monitor`` or ``operator``.
+
+    ``files`` and ``size`` (bytes) as they were last seen; 0 where nobody has looked: they are counted before sending.
+    """
 
     id: str
     run_path: str
     equipment_id: str
     nas_path: str
     origin: str = "monitor"
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What one instrument has still to send: the bytes that are known, and how many runs have no size yet."""
+
+    size: int = 0
+    unsized: int = 0
 
 
 class DebtKind(StrEnum):
@@ -214,6 +227,10 @@ class JobStore(Protocol):
 
     async def counts(self) -> dict[tuple[str, SyncJobState], int]:
         """How many jobs each equipment has in each state, without reading every row each time."""
+        ...
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """What is queued or being sent, by equipment, whole runs; kept like the counts. None for those with nothing."""
         ...
 
     async def claim(self, equipment_id: str, *, at: datetime) -> SyncJobRow | None:

@@ -40,10 +40,19 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleanup:
+    """When a local copy may go: after so many passes, and so many hours after it was verified."""
+
+    passes: int = 2
+    hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
 class Lab:
-    """The instruments of this PC, in the order of the configuration."""
+    """The instruments of this PC, in the order of the configuration; ``cleanup``: ``None`` keeps every local copy."""
 
     instruments: tuple[Instrument, ...] = ()
+    cleanup: Cleanup | None = None
 
     @property
     def far_roots(self) -> dict[str, str]:
@@ -66,8 +75,10 @@ class Lab:
 
 def lab_of(settings: Settings) -> Lab:
     """The lab as the configuration describes it."""
+    block = settings.nas_cleanup if settings.cleanup_enabled else None
     return Lab(
-        tuple(Instrument(one.id, str(one.folder), far_root(one), _name_of(one.nas_root)) for one in settings.equipment)
+        tuple(Instrument(one.id, str(one.folder), far_root(one), _name_of(one.nas_root)) for one in settings.equipment),
+        Cleanup(block.min_verify_passes, block.min_age_hours) if block is not None else None,
     )
 
 

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.model.job import SyncJobRow
-    from exlab_sync_tui.queue.store import JobStore
+    from exlab_sync_tui.queue.store import JobStore, Waiting
 
 NEEDS_SOMEBODY = frozenset(
     {HoldKind.BLOCKED, HoldKind.CONFLICT, HoldKind.NAMES, HoldKind.OVERSIZE, HoldKind.DAMAGED, HoldKind.SET_UP}
 )
 """Holds that do not end by themselves: the run itself is what somebody has to look at."""
+
+
+_NOT_SENT_YET = frozenset({"looking", "sending"})
+"""Phases of a flight whose run is still among what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Scene:
 
     at: datetime
     counts: Mapping[tuple[str, SyncJobState], int] = field(default_factory=dict)
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
     run_holds: Mapping[str, Hold] = field(default_factory=dict)
     bare: tuple[Hold, ...] = ()
     stuck: tuple[KnownRun, ...] = ()
@@ -113,6 +118,19 @@ class Live:
         return next((one for one in self.flights.values() if one.equipment_id == equipment_id), None)
 
 
+def seconds_left(scene: Scene, live: Live, equipment_id: str) -> float | None:
+    """When everything that waits at an instrument is sent at the present rate, the run in flight included.
+
+    ``None`` where that cannot be known: nothing moves, or a run that waits has not been measured yet.
+    """
+    flight, waiting = live.at(equipment_id), scene.waiting.get(equipment_id)
+    if flight is None or not flight.rate or waiting is None or waiting.unsized:
+        return None
+    moved = flight.moved if flight.phase in _NOT_SENT_YET else 0
+    left = max(waiting.size - moved, 0)
+    return left / flight.rate if left else None
+
+
 class Lookout:
     """Takes pictures of the store. Remembers which held runs have a job: that never changes back."""
 
@@ -122,7 +140,7 @@ class Lookout:
 
     async def look(self, at: datetime) -> Scene:
         """Read counts and holds. Raises ``StoreError``."""
-        counts = await self._store.counts()
+        counts, waiting = await self._store.counts(), await self._store.waiting()
         held: dict[HoldScope, dict[str, Hold]] = {scope: {} for scope in HoldScope}
         async for hold in all_holds(self._store):
             held[hold.scope][hold.key] = hold
@@ -131,6 +149,7 @@ class Lookout:
         return Scene(
             at,
             counts,
+            waiting,
             run_holds=runs,
             bare=tuple(hold for hold in runs.values() if hold.key not in self._with_job),
             stuck=tuple(await self._stuck([hold for hold in runs.values() if hold.kind in NEEDS_SOMEBODY])),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, mood_of, spoken
 from exlab_sync_tui.model.evidence import EvidenceLevel
-from exlab_sync_tui.model.hold import HoldKind
+from exlab_sync_tui.model.hold import HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobState
 from exlab_sync_tui.operate.glance import MOVING_STATES, SAFE_STATES
 from exlab_sync_tui.text import ago, count, safe_text, size
-from exlab_sync_tui.tui.moments import age, when
+from exlab_sync_tui.tui.moments import age
 from exlab_sync_tui.tui.scene import NEEDS_SOMEBODY
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ _PROOF = {
     EvidenceLevel.READ_BACK_CACHED: "read back, may be cached",
     EvidenceLevel.SIZE_MTIME: "size and time only",
 }
+_SHORT_PROOF = {
+    EvidenceLevel.REMOTE_HASH: "NAS hash",
+    EvidenceLevel.READ_BACK: "read back",
+    EvidenceLevel.RSYNC_CHECKSUM: "rsync sums",
+    EvidenceLevel.READ_BACK_CACHED: "cached read",
+    EvidenceLevel.SIZE_MTIME: "size only",
+}
+_GATE = "Blocked by the gate: "
 _SHORT = {
     SyncJobState.RUNNING.value: "sending",
     SyncJobState.AWAITING_VERIFY.value: "checking",
@@ -43,7 +52,8 @@ _SHORT = {
 class Telling:
     """A mood, its word, and a story; a ``flight`` is drawn as a bar instead of the story. All safe to show.
 
-    ``amount`` and ``age`` are texts, empty where nothing is known; ``brief`` is the story where there is little room.
+    ``amount`` and ``age`` are texts, empty where nothing is known; ``brief`` is the story where there is little room,
+    ``after`` where the proof has a column of its own (``None``: the same).
     """
 
     mood: str
@@ -53,6 +63,7 @@ class Telling:
     amount: str = ""
     age: str = ""
     brief: str = ""
+    after: str | None = None
 
 
 def tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
@@ -85,7 +96,7 @@ def _tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     if job is None or (row.hold is not None and row.hold.kind is HoldKind.DAMAGED):
         return _of_hold(row.hold, scene) if row.hold is not None else Telling(NOTE, "unknown", "")
     if job.state in SAFE_STATES:
-        return _safe(job, scene)
+        return _safe(row, job, scene, lab)
     if job.state is SyncJobState.FAILED:
         return Telling(BAD, "failed", safe_text(job.last_error or "the reason was not recorded"))
     flight = live.of(job)
@@ -94,8 +105,8 @@ def _tell(row: Row, scene: Scene, live: Live, lab: Lab) -> Telling:
     if job.state in MOVING_STATES:
         if not live.pulse.alive:
             return Telling(WAIT, "stopped", "the next engine takes it up where it was")
-        return Telling(MOVE, _word(job.state.value), "goes on in a moment")
-    told = _queued(job, row.hold or _wider(job, scene, lab), scene)
+        return Telling(MOVE, word_of(job.state.value), "goes on in a moment")
+    told = _queued(job, row.hold or _wider(job, scene, lab), scene, lab)
     return told if live.pulse.alive or told.word != "queued" else Telling(WAIT, "queued", "waits for an engine")
 
 
@@ -104,32 +115,58 @@ def mood_of_hold(kind: str) -> str:
     return BAD if kind in {one.value for one in NEEDS_SOMEBODY} else mood_of(kind)
 
 
-def _safe(job: SyncJobRow, scene: Scene) -> Telling:
-    moment = when(job.verified_at, scene.at) + "  " if job.verified_at else ""
-    parts = [count(job.files_total, "file")] if job.files_total else []
-    if job.evidence:
-        parts.append(_PROOF[job.evidence])
+def _safe(row: Row, job: SyncJobRow, scene: Scene, lab: Lab) -> Telling:
     word = "cleaned" if job.state is SyncJobState.CLEANED else "verified"
-    return Telling(GOOD, word, moment + ", ".join(parts), brief=moment + size(job.bytes_total))
+    proved, after = proof(row), _fate(job, scene, lab)
+    brief = [_SHORT_PROOF[job.evidence]] if job.evidence else []
+    if job.verified_at is not None:
+        since = age(job.verified_at, scene.at)
+        brief.append(since if since == "now" else f"{since} ago")
+    story = f"{proved}; {after}" if proved else after
+    return Telling(GOOD, word, story, brief=", ".join(brief), after=after)
 
 
-def _queued(job: SyncJobRow, hold: Hold | None, scene: Scene) -> Telling:
+def _fate(job: SyncJobRow, scene: Scene, lab: Lab) -> str:
+    """What becomes of the copy on this PC."""
+    if job.state is SyncJobState.CLEANED:
+        return "local copy deleted"
+    if job.keep_local:
+        return "kept here, as wished"
+    if lab.cleanup is None:
+        return "stays here: cleanup is off"
+    missing = lab.cleanup.passes - job.verify_passes
+    if missing > 0:
+        return f"{count(missing, 'more proof')} before cleanup"
+    due = job.verified_at + timedelta(hours=lab.cleanup.hours) if job.verified_at is not None else scene.at
+    return f"cleanup {ago(due, scene.at)}" if due > scene.at else "cleanup is next"
+
+
+def _queued(job: SyncJobRow, hold: Hold | None, scene: Scene, lab: Lab) -> Telling:
+    if hold is not None and hold.kind is HoldKind.AWAY and hold.scope is HoldScope.DESTINATION:
+        return _until_back(hold, job, scene, lab)
     if hold is not None:
         return _of_hold(hold, scene)
     if job.next_attempt_at is not None and job.next_attempt_at > scene.at:
         reason = f": {safe_text(job.last_error)}" if job.last_error else ""
         return Telling(WAIT, "waiting", f"next attempt {ago(job.next_attempt_at, scene.at)}{reason}")
-    return Telling(NOTE, "queued", "goes by itself when its turn comes")
+    return Telling(NOTE, "queued", "goes by itself when its turn comes", brief="waits its turn")
+
+
+def _until_back(hold: Hold, job: SyncJobRow, scene: Scene, lab: Lab) -> Telling:
+    name = next((safe_text(one.far_name) for one in lab.instruments if one.id == job.equipment_id), "the NAS")
+    look = f"; next look {ago(hold.until, scene.at)}" if hold.until is not None and hold.until > scene.at else ""
+    story = f"goes by itself when {name} is back{look}"
+    return Telling(mood_of_hold(hold.kind.value), word_of(hold.kind.value), story, brief=f"until {name} is back")
 
 
 def _of_hold(hold: Hold, scene: Scene) -> Telling:
     soon = hold.until is not None and hold.until > scene.at and "looks again" not in hold.next_step
-    parts = [safe_text(hold.sentence).strip().rstrip(".")]
+    parts = [safe_text(hold.sentence).removeprefix(_GATE).strip().rstrip(".")]
     if hold.next_step:
         parts.append(safe_text(hold.next_step).strip().rstrip("."))
     if soon and hold.until is not None:
         parts.append(f"next look {ago(hold.until, scene.at)}")
-    return Telling(mood_of_hold(hold.kind.value), _word(hold.kind.value), "; ".join(parts))
+    return Telling(mood_of_hold(hold.kind.value), word_of(hold.kind.value), "; ".join(parts))
 
 
 def _wider(job: SyncJobRow, scene: Scene, lab: Lab) -> Hold | None:
@@ -142,5 +179,6 @@ def _wider(job: SyncJobRow, scene: Scene, lab: Lab) -> Hold | None:
     )
 
 
-def _word(value: str) -> str:
+def word_of(value: str) -> str:
+    """A state or a kind of hold in one short word."""
     return _SHORT.get(value) or spoken(value)

@@ -26,6 +26,7 @@ from exlab_sync_tui.queue.store import (
     JobStore,
     NewJob,
     Observation,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -378,6 +379,23 @@ class TestLists:
         await store.claim("READER", at=NOON)
         await reopened(store)
         assert await store.counts() == {("SCOPE", S.VERIFIED): 1, ("SCOPE", S.QUEUED): 1, ("READER", S.RUNNING): 1}
+
+    async def test_what_waits_follows_every_step(self, store: JobStore) -> None:
+        assert await store.waiting() == {}
+        await verified(store, "a")
+        first, _ = await store.enqueue(NewJob("b", "/lab/b", "SCOPE", "", files=3, size=500), at=NOON, who="monitor")
+        assert (first.files_total, first.bytes_total) == (3, 500)
+        second = await queued(store, "c")
+        await queued(store, "d", "READER")
+        assert await store.waiting() == {"SCOPE": Waiting(500, 1), "READER": Waiting(0, 1)}
+        await store.claim("SCOPE", at=NOON)
+        await store.amend(first.id, files_total=4, bytes_total=700)
+        await store.amend(second.id, files_total=1, bytes_total=1 << 41)
+        await reopened(store)
+        assert await store.waiting() == {"SCOPE": Waiting(700 + (1 << 41), 0), "READER": Waiting(0, 1)}
+        await store.move(first.id, S.AWAITING_VERIFY, at=NOON, who="e", what="w")
+        await store.move(second.id, S.FAILED, at=NOON, who="e", what="w")
+        assert await store.waiting() == {"READER": Waiting(0, 1)}
 
 
 class TestFiles:

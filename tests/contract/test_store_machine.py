@@ -179,6 +179,7 @@ class TwoStores(RuleBasedStateMachine):
     def both_tell_the_same(self) -> None:
         self.both(lambda store: store.jobs(JobFilter()))
         self.both(lambda store: store.counts())
+        self.both(lambda store: store.waiting())
         self.both(lambda store: store.debts())
         for equipment in EQUIPMENTS:
             self.both(lambda store, equipment=equipment: store.next_due(equipment))  # type: ignore[misc]  # bound early

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from syrupy.extensions.image import SVGImageSnapshotExtension
+from textual._compositor import Compositor
+from textual.css.stylesheet import Stylesheet
 
 from exlab_sync_tui.tui.app import ConsoleApp
 from exlab_sync_tui.tui.options import ConsoleOptions
@@ -44,6 +46,29 @@ async def idle(*_: float) -> None:
     raise AssertionError("the console never comes to rest")
 
 
+_render_update = Compositor.render_update
+
+
+def _only_if_asked(self: Compositor, full: bool = False, **options: Any) -> Any:
+    """Draw what somebody looks at: without a terminal, updates are drawn for nobody, and most time goes there."""
+    if full:
+        return _render_update(self, full=True, **options)
+    self._dirty_regions.clear()
+    return None
+
+
+_parse_rules = Stylesheet._parse_rules
+_parsed: dict[tuple[object, ...], Any] = {}
+
+
+def _parse_once(self: Stylesheet, *what: Any, **options: Any) -> Any:
+    """The same style sheets are read at every start of an app."""
+    key = (*what, *sorted(options.items()), tuple(sorted(self._variables.items())))
+    if key not in _parsed:
+        _parsed[key] = _parse_rules(self, *what, **options)
+    return _parsed[key]
+
+
 @pytest.fixture(autouse=True)
 def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME"):
@@ -53,6 +78,8 @@ def _pinned_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ConsoleApp, "NOTIFICATION_TIMEOUT", 3_600)  # a slow machine must not see other pictures
     for module in ("app", "pilot"):
         monkeypatch.setattr(f"textual.{module}.wait_for_idle", idle)
+    monkeypatch.setattr(Compositor, "render_update", _only_if_asked)
+    monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
     time.tzset()
     yield
     monkeypatch.undo()

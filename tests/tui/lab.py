@@ -19,7 +19,7 @@ from exlab_sync_tui.operate.objections import Objections
 from exlab_sync_tui.operate.run_log import RunLog
 from exlab_sync_tui.queue.store import NewJob
 from exlab_sync_tui.testing import ManualClock, MemoryStore
-from exlab_sync_tui.tui.options import Instrument, Lab
+from exlab_sync_tui.tui.options import Cleanup, Instrument, Lab
 from exlab_sync_tui.tui.premises import Limit, Survey
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ LAB = Lab(
         Instrument(CONFOCAL, "/data/lab/CONFOCAL_01", "/mnt/nas/lab", "nas01"),
         Instrument(SEQUENCER, "/data/lab/SEQUENCER_01", "/mnt/nas/lab", "nas01"),
         Instrument(READER, "/data/plates", "/mnt/nas/plates", "nas01"),
-    )
+    ),
+    Cleanup(),
 )
 HOSTILE_NAME = "red] [bold]$(reboot)\x1b[2J\n\udcff" + "é" * 114 + "x"
 HOSTILE = f"/data/lab/CONFOCAL_01/Kelp[/{HOSTILE_NAME}"
@@ -163,10 +164,13 @@ def premises() -> FakePremises:
     return FakePremises(survey, {blocked: Objections((token, signs, missing), (override,))}, {failed_run: log})
 
 
-async def queued(store: JobStore, run_path: str, equipment_id: str, *, ago: float = 60) -> SyncJobRow:
-    """A run that is queued since *ago* seconds."""
+async def queued(
+    store: JobStore, run_path: str, equipment_id: str, *, ago: float = 60, files: int = 0, size: int = 0
+) -> SyncJobRow:
+    """A run that is queued since *ago* seconds, as large as it was seen then."""
     number = sum((await store.counts()).values()) + 1
-    new = NewJob(f"{number:08d}-0000-4000-8000-000000000000", run_path, equipment_id, run_path.removeprefix("/data/"))
+    job_id, nas_path = f"{number:08d}-0000-4000-8000-000000000000", run_path.removeprefix("/data/")
+    new = NewJob(job_id, run_path, equipment_id, nas_path, files=files, size=size)
     job, _ = await store.enqueue(new, at=NOW - timedelta(seconds=ago), who="monitor")
     return job
 
@@ -251,9 +255,10 @@ async def busy_day(cockpit: FakeCockpit) -> None:
     ]
     await store.put_files(moving.id, files_of_a_sequencer())
     for number in range(3):
-        await queued(store, f"/data/lab/{SEQUENCER}/Coral/RNA_batch_1{number}", SEQUENCER, ago=600)
+        run = f"/data/lab/{SEQUENCER}/Coral/RNA_batch_1{number}"
+        await queued(store, run, SEQUENCER, ago=600, files=3_401, size=(54 + number) * GIB)
     for name in ("Plate_118", "Plate_119"):
-        await queued(store, f"/data/plates/{name}", READER, ago=300)
+        await queued(store, f"/data/plates/{name}", READER, ago=300, files=12, size=81 << 10)
     bad = await queued(store, f"/data/lab/{CONFOCAL}/Kelp/Run_2025-03-05T11-20", CONFOCAL, ago=5_000)
     await failed(
         store, bad, "conflict: nas01 already has a folder of this name that is not ours; adopt it or publish beside it"
@@ -325,7 +330,8 @@ async def outage(cockpit: FakeCockpit) -> None:
     """The NAS is away and runs wait."""
     await quiet_day(cockpit)
     for number in range(5):
-        job = await queued(cockpit.store, f"/data/lab/{SEQUENCER}/Coral/RNA_batch_1{number}", SEQUENCER, ago=600)
+        run = f"/data/lab/{SEQUENCER}/Coral/RNA_batch_1{number}"
+        job = await queued(cockpit.store, run, SEQUENCER, ago=600, files=3_401, size=54 * GIB)
         await cockpit.store.amend(job.id, held=True)
     await cockpit.store.set_hold(
         hold(
@@ -336,6 +342,7 @@ async def outage(cockpit: FakeCockpit) -> None:
             ago=3 * 3_600,
             next_step="looks again in 5 min; runs wait, nothing is lost",
             equipment_id=SEQUENCER,
+            until=NOW + timedelta(minutes=5),
         )
     )
     cockpit.say(

@@ -15,6 +15,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.hold import Hold, HoldKind, HoldScope
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
 from exlab_sync_tui.operate.runs import KnownRun
+from exlab_sync_tui.queue.store import Waiting
 from exlab_sync_tui.settings import Settings
 from exlab_sync_tui.tui.acts.base import summed
 from exlab_sync_tui.tui.console import farewell
@@ -24,7 +25,7 @@ from exlab_sync_tui.tui.insight import Tab
 from exlab_sync_tui.tui.listing import Row
 from exlab_sync_tui.tui.moments import when
 from exlab_sync_tui.tui.options import Instrument, Lab, lab_of
-from exlab_sync_tui.tui.scene import Live, Scene, Tally
+from exlab_sync_tui.tui.scene import Live, Scene, Tally, seconds_left
 from exlab_sync_tui.tui.shell_words import shell_word
 from exlab_sync_tui.tui.telling import Telling, proof, tell
 from exlab_sync_tui.tui.themes import chosen
@@ -148,10 +149,27 @@ SOON = NOW + timedelta(seconds=28)
             job(S.VERIFIED, verified_at=NOW, files_total=1, bytes_total=2_048, evidence=EvidenceLevel.READ_BACK),
             None,
             ALIVE,
-            Telling(GOOD, "verified", "14:02  1 file, read back"),
+            Telling(GOOD, "verified", "read back; 2 more proofs before cleanup"),
         ),
-        (job(S.CLEANED), None, ALIVE, Telling(GOOD, "cleaned", "")),
-        (job(S.CLEANUP_ELIGIBLE), run_hold(HoldKind.ACQUIRING), ALIVE, Telling(GOOD, "verified", "")),
+        (job(S.CLEANED), None, ALIVE, Telling(GOOD, "cleaned", "local copy deleted")),
+        (
+            job(S.CLEANUP_ELIGIBLE, verify_passes=2),
+            run_hold(HoldKind.ACQUIRING),
+            ALIVE,
+            Telling(GOOD, "verified", "cleanup is next"),
+        ),
+        (
+            job(S.VERIFIED, verify_passes=2, evidence=EvidenceLevel.RSYNC_CHECKSUM, verified_at=NOW),
+            None,
+            ALIVE,
+            Telling(GOOD, "verified", "rsync checksums 2 times; cleanup in 1 d"),
+        ),
+        (
+            job(S.VERIFIED, keep_local=True, evidence=EvidenceLevel.REMOTE_HASH),
+            None,
+            ALIVE,
+            Telling(GOOD, "verified", "hashed by the NAS; kept here, as wished"),
+        ),
         (job(S.CLEANED), run_hold(HoldKind.DAMAGED), ALIVE, Telling(BAD, "damaged", "It is so")),
         (job(S.FAILED, last_error="auth: \x1bno"), None, ALIVE, Telling(BAD, "failed", "auth: \\x1bno")),
         (job(S.FAILED), None, ALIVE, Telling(BAD, "failed", "the reason was not recorded")),
@@ -191,7 +209,7 @@ SOON = NOW + timedelta(seconds=28)
 )
 def test_what_a_row_tells(row_job: SyncJobRow | None, row_hold: Hold | None, live: Live, told: Telling) -> None:
     found = tell(Row("/data/lab/Run_1", CONFOCAL, row_job, row_hold), scene({}), live, LAB)
-    assert replace(found, amount="", age="", brief="") == told
+    assert replace(found, amount="", age="", brief="", after=None) == told
 
 
 @pytest.mark.parametrize(
@@ -228,6 +246,53 @@ def test_a_row_has_a_size_an_age_and_a_proof(
 )
 def test_a_queued_run_tells_what_holds_its_instrument_or_its_destination(seen: Scene, word: str) -> None:
     assert tell(Row("/data/lab/Run_1", CONFOCAL, job(S.QUEUED)), seen, ALIVE, LAB).word == word
+
+
+@pytest.mark.parametrize(
+    ("row_job", "brief"),
+    [
+        (
+            job(S.VERIFIED, evidence=EvidenceLevel.READ_BACK, verified_at=NOW - timedelta(minutes=3)),
+            "read back, 3 min ago",
+        ),
+        (job(S.CLEANED, evidence=EvidenceLevel.RSYNC_CHECKSUM, verified_at=NOW), "rsync sums, now"),
+        (job(S.QUEUED), "waits its turn"),
+    ],
+)
+def test_where_there_is_little_room_the_proof_comes_first(row_job: SyncJobRow, brief: str) -> None:
+    assert tell(Row("/data/lab/Run_1", CONFOCAL, row_job), scene({}), ALIVE, LAB).brief == brief
+
+
+def test_what_becomes_of_a_local_copy_is_said_where_the_proof_has_its_own_column() -> None:
+    row = Row("/data/lab/Run_1", CONFOCAL, job(S.VERIFIED, evidence=EvidenceLevel.READ_BACK, verify_passes=1))
+    assert tell(row, scene({}), ALIVE, LAB).after == "1 more proof before cleanup"
+    assert tell(row, scene({}), ALIVE, replace(LAB, cleanup=None)).after == "stays here: cleanup is off"
+
+
+def test_a_run_behind_a_destination_that_is_away_says_what_it_waits_for() -> None:
+    away = replace(AWAY, until=NOW + timedelta(minutes=4))
+    told = tell(Row("/data/lab/Run_1", CONFOCAL, job(S.QUEUED)), scene({}, destination_holds=(away,)), ALIVE, LAB)
+    assert (told.word, told.story) == ("away", "goes by itself when nas01 is back; next look in 4 min")
+    assert told.brief == "until nas01 is back"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "flight", "left"),
+    [
+        (Waiting(1_000), Flight("id", "/x", CONFOCAL, "sending", 400, 200, 1, 0, rate=10.0), 80.0),
+        (Waiting(1_000), Flight("id", "/x", CONFOCAL, "checking", 400, 400, 1, 1, rate=10.0), 100.0),
+        (Waiting(1_000, unsized=1), Flight("id", "/x", CONFOCAL, "sending", 400, 200, 1, 0, rate=10.0), None),
+        (Waiting(1_000), Flight("id", "/x", CONFOCAL, "sending", 400, 200, 1, 0), None),
+        (Waiting(1_000), None, None),
+        (Waiting(), Flight("id", "/x", CONFOCAL, "sending", 400, 200, 1, 0, rate=10.0), None),
+    ],
+)
+def test_the_backlog_of_an_instrument_has_an_end_only_where_it_can_be_known(
+    waiting: Waiting, flight: Flight | None, left: float | None
+) -> None:
+    live = Live({"id": flight} if flight is not None else {}, HERE)
+    assert seconds_left(scene({}, waiting={CONFOCAL: waiting}), live, CONFOCAL) == left
+    assert seconds_left(scene({}), live, CONFOCAL) is None
 
 
 @pytest.mark.parametrize(

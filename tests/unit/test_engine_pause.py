@@ -29,6 +29,8 @@ from exlab_sync_tui.engine.statelock import is_taken, take_state_folder
 from exlab_sync_tui.errors import EngineRunningError
 from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldKind, HoldScope
+from exlab_sync_tui.model.job import SyncJobState
+from exlab_sync_tui.queue.store import Waiting
 from exlab_sync_tui.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -198,6 +200,19 @@ async def test_runs_queue_and_wait_while_their_instrument_is_paused(bench: Bench
         assert (await client.scan())["SPEC_01"].runs == 1
         await client.drain()
         assert await client.status(run) == "queued"
+
+
+async def test_a_run_that_the_monitor_queues_is_as_large_as_it_was_seen(bench: Bench) -> None:
+    run = bench.run()
+    (run / "done.flag").write_text("yes")
+    async with bench.client() as client:
+        await give(client, Verb.PAUSE, "SPEC_01")
+        await client.scan()
+        await bench.clock.advance(60)
+        await client.scan()
+        job = await job_of(client, run)
+        assert (job.state, job.files_total, job.bytes_total) == (SyncJobState.QUEUED, 2, 5)
+        assert await client.store.waiting() == {"SPEC_01": Waiting(5, 0)}
 
 
 async def test_a_pause_outlives_the_engine(bench: Bench) -> None:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 EVERY = JobFilter()
-NEXT = schema.Migration(3, "ALTER TABLE notes ADD COLUMN since TEXT;")
+FORM = len(schema.migrations())
+NEXT = schema.Migration(FORM + 1, "ALTER TABLE notes ADD COLUMN since TEXT;")
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ class TestUpgrade:
         assert [(job.releasing_at, job.keep_local, job.beside) for job in jobs] == [(None, False, "")] * 3
         assert [job.id for job in await store.stale("SCOPE", frozenset({SyncJobState.VERIFIED}), NOON)] == ["a"]
         await store.close()
-        assert "queue.db.before-2.bak" in names_beside(path)
+        assert f"queue.db.before-{FORM}.bak" in names_beside(path)
         with pytest.raises(StoreTooNewError):
             schema.prepare(path, FIRST_FORM)
 
@@ -108,14 +109,14 @@ class TestUpgrade:
         assert len(await store.jobs(EVERY)) == 2
         identity = store.store_id
         await store.close()
-        backup = await opened(path.with_name("queue.db.before-3.bak"))
+        backup = await opened(path.with_name(f"queue.db.before-{FORM + 1}.bak"))
         assert (len(await backup.jobs(EVERY)), backup.store_id) == (2, identity)
         await backup.close()
-        with pytest.raises(StoreTooNewError, match="form 3"):
+        with pytest.raises(StoreTooNewError, match=f"form {FORM + 1}"):
             await opened(path)
 
     async def test_a_failed_upgrade_changes_nothing(self, path: Path) -> None:
-        broken = schema.Migration(3, "CREATE TABLE half (a); CREATE TABLE jobs (b);")
+        broken = schema.Migration(FORM + 1, "CREATE TABLE half (a); CREATE TABLE jobs (b);")
         with pytest.raises(StoreError, match="already exists"):
             await SQLiteStore(path, migrations=[*schema.migrations(), broken]).open()
         store = await opened(path)
@@ -190,7 +191,7 @@ class TestDamage:
                 await opened(tmp_path / "queue.db", read_only=read_only)
 
     async def test_a_backup_that_cannot_be_made_stops_the_upgrade(self, path: Path) -> None:
-        make_folder(path.with_name("queue.db.before-3.bak"))
+        make_folder(path.with_name(f"queue.db.before-{FORM + 1}.bak"))
         with pytest.raises(StoreError, match="cannot be prepared"):
             await SQLiteStore(path, migrations=[*schema.migrations(), NEXT]).open()
         store = await opened(path)

@@ -9,12 +9,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look, spoken
+from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look
 from exlab_sync_tui.text import duration, safe_text, size
 from exlab_sync_tui.tui.moments import soon
 from exlab_sync_tui.tui.premises import Survey
-from exlab_sync_tui.tui.scene import Live
-from exlab_sync_tui.tui.telling import mood_of_hold
+from exlab_sync_tui.tui.scene import Live, seconds_left
+from exlab_sync_tui.tui.telling import mood_of_hold, word_of
 from exlab_sync_tui.tui.widgets.spark import spark
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from exlab_sync_tui.tui.scene import Scene, Tally
 
 COLOURS = {GOOD: "$success", BAD: "$error", WAIT: "$warning", MOVE: "$primary", NOTE: "$secondary"}
-_MARGIN, _WORD, _GAP = 2, 13, 2
-_NUMBER, _RATE, _LEFT, _LIMIT, _ROOM = 10, 11, 11, 26, 12
+_MARGIN, _SIGN, _WORD, _GAP = 2, 2, 13, 2
+_NUMBERS = (9, 10, 8)
+_RATE, _LEFT, _LIMIT, _HERE, _THERE = 11, 13, 26, 12, 13
 _WORDED = 13
-_SPARK_NARROW, _SPARK = 6, 10
-_WITH_LEFT, _WITH_ROOM, _WITH_LIMIT = 96, 116, 150
+_SPARK_LEAST, _SPARK_MOST = 6, 24
 _SHOWN_AT_MOST = 8
 _SHOWN_WHEN_SHORT = 3
 _SCARCE = 0.05
@@ -73,7 +73,7 @@ class Instruments(Static):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        index = event.y - (0 if self._is_short else 1)
+        index = event.y - (0 if self._is_worded else 1)
         shown = self._shown
         if 0 <= index < len(shown):
             self.post_message(self.Picked(shown[index].id))
@@ -81,6 +81,11 @@ class Instruments(Static):
     @property
     def _is_short(self) -> bool:
         return self.screen.has_class("-short")
+
+    @property
+    def _is_worded(self) -> bool:
+        """Whether words beside the numbers save the line of titles."""
+        return self._is_short and self.screen.has_class("-narrow")
 
     @property
     def _shown(self) -> tuple[Instrument, ...]:
@@ -93,7 +98,7 @@ class Instruments(Static):
         if not every:
             return Content("No instrument is configured.")
         columns = _Columns(self.size.width, max(len(one.id) for one in shown), self._look)
-        lines = [] if self._is_short else [Content.styled(columns.titles(), "$secondary")]
+        lines = [] if self._is_worded else [Content.styled(columns.titles(), "$secondary")]
         lines += [self._line(one, columns) for one in shown]
         if len(shown) < len(every):
             more = len(every) - len(shown)
@@ -121,32 +126,36 @@ class Instruments(Static):
             (f"{rate:>{_RATE}}", "$primary" if rate else ""),
         ]
         if columns.left:
-            left = duration(flight.eta) if flight is not None and flight.eta is not None else ""
-            parts.append(f"{left:>{_LEFT}}")
+            left = seconds_left(self._scene, self._live, one.id)
+            parts.append(f"{duration(left) if left is not None else '':>{_LEFT}}")
         if columns.limit:
             parts.append(
                 (" " * _GAP + columns.cut(_limit(self._survey.limits.get(one.id), self._scene), _LIMIT), "$secondary")
             )
         if columns.room:
             parts += [
-                _room(self._survey.here.get(one.id)),
-                _room(self._survey.there.get(one.id)),
+                _room(self._survey.here.get(one.id), _HERE),
+                _room(self._survey.there.get(one.id), _THERE),
             ]
         return Content.assemble(*parts)
 
     def _numbers(self, backlog: int, needing: int, safe: int) -> list[tuple[str, str]]:
         """Below the titles only numbers; where there are no titles, words with them."""
         urgent = "$error bold" if needing else ""
-        if self._is_short:
+        if self._is_worded:
             return [(_worded(backlog, "to send"), ""), (_worded(needing, "need you"), urgent)]
-        return [(_number(backlog), ""), (_number(needing), urgent), (_number(safe), "$secondary")]
+        numbers = ((backlog, ""), (needing, urgent), (safe, "$secondary"))
+        return [
+            (f"{f'{number:,}' if number else '':>{width}}", style)
+            for (number, style), width in zip(numbers, _NUMBERS, strict=True)
+        ]
 
     def _outage(self, one: Instrument) -> Hold | None:
         return next((hold for hold in self._scene.destination_holds if one in self._lab.behind(hold)), None)
 
     def _state(self, one: Instrument, tally: Tally, hold: Hold | None, *, is_moving: bool) -> tuple[str, str]:
         if hold is not None:
-            return mood_of_hold(hold.kind.value), spoken(hold.kind.value)
+            return mood_of_hold(hold.kind.value), word_of(hold.kind.value)
         if is_moving:
             return MOVE, "sending"
         if tally.backlog and not self._live.pulse.alive:
@@ -159,34 +168,36 @@ class Instruments(Static):
 
 
 class _Columns:
-    """What fits beside each other, and how wide."""
+    """What fits beside each other, and how wide; what is over goes to the course of the rate."""
 
     def __init__(self, width: int, longest: int, look: Look) -> None:
         self._look = look
         self.name = max(min(longest, 24), len("Instrument"))
-        self.left = width >= _WITH_LEFT
-        self.room = width >= _WITH_ROOM
-        self.limit = width >= _WITH_LIMIT
-        self.spark = _SPARK if self.left else _SPARK_NARROW
+        numbers = sum(_NUMBERS) + _GAP + _RATE
+        rest = width - (2 * _MARGIN - 1 + _SIGN + _WORD + self.name + _GAP + numbers + _SPARK_LEAST)
+        self.left = rest >= _LEFT
+        rest -= _LEFT if self.left else 0
+        self.room = self.left and rest >= _HERE + _THERE
+        rest -= _HERE + _THERE if self.room else 0
+        self.limit = self.room and rest >= _GAP + _LIMIT
+        rest -= _GAP + _LIMIT if self.limit else 0
+        self.spark = min(_SPARK_LEAST + max(rest, 0), _SPARK_MOST)
 
     def titles(self) -> str:
         """The names of the columns."""
-        text = f"{' ' * _MARGIN}  {'State':<{_WORD}}{'Instrument':<{self.name + _GAP}}"
-        text += f"{'To send':>{_NUMBER}}{'Need you':>{_NUMBER}}{'Safe':>{_NUMBER}}"
+        send, need, safe = _NUMBERS
+        text = f"{' ' * _MARGIN}{' ' * _SIGN}{'State':<{_WORD}}{'Instrument':<{self.name + _GAP}}"
+        text += f"{'To send':>{send}}{'Need you':>{need}}{'Safe':>{safe}}"
         text += " " * _GAP + f"{'Rate':>{self.spark + _RATE}}"
-        text += f"{'Left':>{_LEFT}}" if self.left else ""
+        text += f"{'All sent in':>{_LEFT}}" if self.left else ""
         text += " " * _GAP + f"{'Limit':<{_LIMIT}}" if self.limit else ""
-        return text + (f"{'Free here':>{_ROOM}}{'Free on NAS':>{_ROOM}}" if self.room else "")
+        return text + (f"{'Free here':>{_HERE}}{'Free on NAS':>{_THERE}}" if self.room else "")
 
     def cut(self, text: str, width: int) -> str:
         """*text* in exactly *width* cells."""
         if cell_len(text) > width:
             text = set_cell_size(text, width - len(self._look.ellipsis)) + self._look.ellipsis
         return set_cell_size(text, width)
-
-
-def _number(number: int) -> str:
-    return f"{number:>{_NUMBER},}" if number else " " * _NUMBER
 
 
 def _worded(number: int, words: str) -> str:
@@ -204,8 +215,8 @@ def _speed(kibps: int | None) -> str:
     return "no limit" if kibps is None else f"{kibps / _KIBPS_PER_MBPS:,.4g} Mbit/s"
 
 
-def _room(room: Room | None) -> tuple[str, str]:
+def _room(room: Room | None, width: int) -> tuple[str, str]:
     if room is None:
-        return f"{'-':>{_ROOM}}", "$secondary"
+        return f"{'-':>{width}}", "$secondary"
     scarce = room.total > 0 and room.free < room.total * _SCARCE
-    return f"{('! ' if scarce else '') + size(room.free):>{_ROOM}}", "$warning bold" if scarce else "$secondary"
+    return f"{('! ' if scarce else '') + size(room.free):>{width}}", "$warning bold" if scarce else "$secondary"

@@ -45,7 +45,11 @@ def run_line(row: Row, told: Telling, columns: Columns, lines: Lines, styled: Ca
         parts.append((lines.fit(proof(row), columns.proof) + gap, story))
     if told.flight is not None:
         return parts + _progress(told.flight, columns.story, lines, styled)
-    words = told.story if columns.amount or not told.brief else told.brief
+    words = told.story
+    if not columns.amount:
+        words = told.brief or told.story
+    elif columns.proof and told.after is not None:
+        words = told.after
     return [*parts, (lines.fit(words, columns.story), story)]
 
 
