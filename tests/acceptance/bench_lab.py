@@ -12,6 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.acceptance import program
+from tests.acceptance.program import Program
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -62,34 +65,18 @@ class Lab:
         self.config.write_text(json.dumps(json.loads(self.config.read_text()) | {block: keys}))
         return self
 
-    def command(self, *words: str) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "exlab_sync_tui",
-            *words,
-            "--config",
-            str(self.config),
-            "--state",
-            str(self.state),
-        ]
+    def words(self, *words: str) -> list[str]:
+        return [*words, "--config", str(self.config), "--state", str(self.state)]
 
-    def start(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "exlab_sync_tui", *self.words(*words)]
+
+    def start(self, *words: str, environ: Mapping[str, str] | None = None) -> Program:
         """The program in a process group of its own, so that a kill takes its children along."""
-        return subprocess.Popen(
-            self.command(*words),
-            env={**os.environ, **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return Program(self.words(*words), environ=environ)
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        return program.run(self.words(*words), timeout=timeout)
 
 
 def adopt(nas: Path, identity: str = "0d1c5a3e-6b53-4f0a-9c59-2f6f4d1a7e11") -> None:
@@ -156,7 +143,7 @@ def write_run(run: Path, *, small: int = 0, large_mib: int = 0, seed: int = 1) -
     return run
 
 
-def kill_after(process: subprocess.Popen[str], seconds: float) -> bool:
+def kill_after(process: Program, seconds: float) -> bool:
     """SIGKILL the program's main process after a while; whether it was still alive. Its children have to end alone."""
     try:
         process.wait(seconds)
@@ -168,7 +155,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> bool:
     return False
 
 
-def group_is_gone(process: subprocess.Popen[str], *, within: float = 60) -> bool:
+def group_is_gone(process: Program, *, within: float = 60) -> bool:
     """Whether every process of the program's group has ended."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -180,7 +167,7 @@ def group_is_gone(process: subprocess.Popen[str], *, within: float = 60) -> bool
     return False
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], *, within: float = 240) -> None:
+def wait_for(condition: Callable[[], bool], process: Program | subprocess.Popen[str], *, within: float = 240) -> None:
     """Look again and again until *condition* holds; fails if the program ends before, or it takes too long."""
     deadline = time.monotonic() + within
     while not condition():

@@ -13,7 +13,7 @@ from tests.checker import check_kept, check_sides, snapshot_tree
 from tests.checker_store import check_store, released_runs
 
 if TYPE_CHECKING:
-    from tests.acceptance.forks import Ended, Zygote
+    from tests.acceptance.forks import Ended, Forks
     from tests.checker import Tree, Violation
 
 NOW = {"min_verify_passes": 1, "min_age_hours": 0}
@@ -70,10 +70,10 @@ class CleanupBench:
         self.before = {self.place: snapshot_tree(self.run)}
         return self
 
-    def prepare(self, zygote: Zygote) -> CleanupBench:
+    def prepare(self, forks: Forks) -> CleanupBench:
         """Send and verify the run, and keep what is needed to come back here."""
         self.lay_out()
-        done = zygote.run("run", "--once")
+        done = forks.run("run", "--once")
         assert done.code == 0, done.output
         _link_tree(self.run, self._twin)
         shutil.copytree(self.lab.state, self._state)
@@ -115,9 +115,9 @@ class CleanupBench:
         left = [path for path in self.run.rglob("*") if ".exlab-wizard" not in path.parts]
         return not left
 
-    def finish(self, zygote: Zygote) -> Ended:
+    def finish(self, forks: Forks) -> Ended:
         """Let the next engine see it through."""
-        return zygote.run("run", "--once")
+        return forks.run("run", "--once")
 
 
 def _link_tree(source: Path, target: Path) -> None:

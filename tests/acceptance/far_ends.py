@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.transport.rclone.names import on_local_disk, standard
 from tests.contract.labs.rclone import sftp_remote, webdav
-from tests.contract.labs.rsync import quiet_home, restricted
+from tests.contract.labs.rsync import restricted
 from tests.sshd import Sshd, SshdOptions
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def _rsync(folder: Path, nas: Path, options: SshdOptions, rung: str, publish: st
 @contextmanager
 def rsync_shell(folder: Path, nas: Path) -> Iterator[FarEnd]:
     """rsync to an account that runs commands."""
-    options = SshdOptions(lines=quiet_home(folder))
-    with _rsync(folder, nas, options, "remote_hash", "renamed") as far:
+    with _rsync(folder, nas, SshdOptions(), "remote_hash", "renamed") as far:
         yield far
 
 

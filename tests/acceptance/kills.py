@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.acceptance.cleanup_bench import NOW, CleanupBench
-from tests.acceptance.forks import Zygote
+from tests.acceptance.forks import Forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,15 +40,15 @@ class Kills:
 def whole_way(root: Path, points: Iterable[int], *, layout: str = "plain", publish: str = "auto") -> Kills:
     """From an empty store to a deleted local copy: a new lab for every point."""
     kills = Kills()
-    with Zygote(CleanupBench(root).lab) as zygote:
-        for at in points:
-            bench = CleanupBench(root / f"{layout} {publish} {at}", layout, small=3, direct=publish == "direct")
-            bench.lay_out()
-            bench.lab.set("nas_cleanup", **NOW).set("sync", publish=publish)
-            zygote.lab = bench.lab
-            if not _kill_and_finish(kills, bench, zygote, at):
-                break
-            shutil.rmtree(bench.root)
+    forks = Forks(CleanupBench(root).lab)
+    for at in points:
+        bench = CleanupBench(root / f"{layout} {publish} {at}", layout, small=3, direct=publish == "direct")
+        bench.lay_out()
+        bench.lab.set("nas_cleanup", **NOW).set("sync", publish=publish)
+        forks.lab = bench.lab
+        if not _kill_and_finish(kills, bench, forks, at):
+            break
+        shutil.rmtree(bench.root)
     return kills
 
 
@@ -58,17 +58,17 @@ def of_a_verified_run(
     """Cleanup, or what *block* of the configuration asks for instead, of one and the same verified run."""
     kills = Kills()
     bench = CleanupBench(root, layout)
-    with Zygote(bench.lab) as zygote:
-        bench.prepare(zygote)
-        if block is not None:
-            bench.lab.set("nas_cleanup", enabled=False)
-            bench.lab.set(block[0], **block[1])
-        for at in points:
-            bench.reset()
-            if not _kill_and_finish(kills, bench, zygote, at, cleans=block is None):
-                break
-            if bench.far_identities() != bench.far:
-                kills.note(f"step {at}", ["a verified file was sent again"])
+    forks = Forks(bench.lab)
+    bench.prepare(forks)
+    if block is not None:
+        bench.lab.set("nas_cleanup", enabled=False)
+        bench.lab.set(block[0], **block[1])
+    for at in points:
+        bench.reset()
+        if not _kill_and_finish(kills, bench, forks, at, cleans=block is None):
+            break
+        if bench.far_identities() != bench.far:
+            kills.note(f"step {at}", ["a verified file was sent again"])
     return kills
 
 
@@ -81,37 +81,37 @@ def at_random(root: Path, kills_wanted: int, *, seed: int, longest: float) -> Ki
     """Kill at moments of which nobody knows anything until that many have met a living program."""
     kills, rng = Kills(), random.Random(seed)
     lab = 0
-    with Zygote(CleanupBench(root).lab) as zygote:
-        while kills.met < kills_wanted:
-            lab += 1
-            bench = CleanupBench(root / f"random {lab}", rng.choice(["plain", "exlab"]), small=60).lay_out()
-            bench.lab.set("nas_cleanup", **NOW)
-            zygote.lab = bench.lab
-            for _ in range(12):
-                ended = zygote.run("run", "--once", kill_after=rng.uniform(0.02, longest))
-                kills.met += ended.died
-                kills.note("random", bench.judge())
-                if not ended.died:
-                    break
-            _finish(kills, bench, zygote, "random", cleans=True)
-            shutil.rmtree(bench.root)
+    forks = Forks(CleanupBench(root).lab)
+    while kills.met < kills_wanted:
+        lab += 1
+        bench = CleanupBench(root / f"random {lab}", rng.choice(["plain", "exlab"]), small=60).lay_out()
+        bench.lab.set("nas_cleanup", **NOW)
+        forks.lab = bench.lab
+        for _ in range(12):
+            ended = forks.run("run", "--once", kill_after=rng.uniform(0.02, longest))
+            kills.met += ended.died
+            kills.note("random", bench.judge())
+            if not ended.died:
+                break
+        _finish(kills, bench, forks, "random", cleans=True)
+        shutil.rmtree(bench.root)
     return kills
 
 
-def _kill_and_finish(kills: Kills, bench: CleanupBench, zygote: Zygote, at: int, *, cleans: bool = True) -> bool:
+def _kill_and_finish(kills: Kills, bench: CleanupBench, forks: Forks, at: int, *, cleans: bool = True) -> bool:
     """Whether there was such a step."""
-    ended = zygote.run("run", "--once", kill_at=at)
+    ended = forks.run("run", "--once", kill_at=at)
     where = f"step {at}: {ended.steps[-1] if ended.steps else 'none'}"
     if not ended.died and ended.code:
         kills.note(where, [f"ended with {ended.code}: {ended.output}"])
     kills.met += ended.died
     kills.note(where, bench.judge())
-    _finish(kills, bench, zygote, where, cleans=cleans)
+    _finish(kills, bench, forks, where, cleans=cleans)
     return ended.died
 
 
-def _finish(kills: Kills, bench: CleanupBench, zygote: Zygote, where: str, *, cleans: bool) -> None:
-    done: Ended = bench.finish(zygote)
+def _finish(kills: Kills, bench: CleanupBench, forks: Forks, where: str, *, cleans: bool) -> None:
+    done: Ended = bench.finish(forks)
     if done.code:
         kills.note(where, [f"the next engine ended with {done.code}: {done.output}"])
     kills.note(where, bench.judge(settled=True))

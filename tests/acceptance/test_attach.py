@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from exlab_sync_tui.engine.cockpit.view import Outcome
     from exlab_sync_tui.model.event import Event
+    from tests.acceptance.program import Program
 
 HAMMER = """
 import asyncio, json, random, sys
@@ -127,7 +128,7 @@ async def alive(view: View, *, wanted: bool = True) -> None:
 
 
 @asynccontextmanager
-async def engine(lab: Lab) -> AsyncIterator[subprocess.Popen[str]]:
+async def engine(lab: Lab) -> AsyncIterator[Program]:
     """``exlab-sync run``; told to stop at the end, if it still runs."""
     process = lab.start("run", "--json")
     try:

@@ -86,7 +86,7 @@ def in_the_middle(lab: Lab, run: Path, happen: Callable[[Path], None]) -> tuple[
     happen(run / "stack.raw")
     told, errors = process.communicate(timeout=120)
     assert not errors
-    return process.returncode, told
+    return process.wait(), told
 
 
 def comes_home(lab: Lab, run: Path, place: str | None = None) -> None:

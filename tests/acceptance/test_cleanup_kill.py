@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance.cleanup_bench import CleanupBench
-from tests.acceptance.forks import Zygote
+from tests.acceptance.forks import Forks
 from tests.acceptance.kills import at_random, every_step, of_a_verified_run, whole_way
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ AUDIT: tuple[str, dict[str, object]] = ("verify", {"audit_days": 1e-9})
 @pytest.mark.slow
 def test_a_cleanup_survives_a_sample_of_kills(tmp_path: Path) -> None:
     bench = CleanupBench(tmp_path / "whole", "exlab")
-    with Zygote(bench.lab) as zygote:
-        bench.prepare(zygote)
-        whole = zygote.run("run", "--once", count=True)
-        assert whole.code == 0, whole.output
-        assert bench.is_cleaned()
+    forks = Forks(bench.lab)
+    bench.prepare(forks)
+    whole = forks.run("run", "--once", count=True)
+    assert whole.code == 0, whole.output
+    assert bench.is_cleaned()
     unlinks = [at for at, step in enumerate(whole.steps, 1) if step.startswith(("os.remove", "os.rmdir"))]
     kills = of_a_verified_run(tmp_path / "killed", [unlinks[-9], unlinks[-1], len(whole.steps) - 3], layout="exlab")
     assert kills.found == []

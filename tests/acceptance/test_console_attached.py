@@ -15,15 +15,16 @@ from tests.checker import check_sides
 from tests.checker_store import check_store
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.acceptance.program import Program
 
 SLOW_MBPS = 16.0
 
 
 @contextlib.contextmanager
-def engine(lab: Lab) -> Iterator[subprocess.Popen[str]]:
+def engine(lab: Lab) -> Iterator[Program]:
     process = lab.start("run", "--json")
     try:
         yield process

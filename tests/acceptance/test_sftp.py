@@ -212,4 +212,4 @@ async def test_a_run_that_is_written_and_read_back_over_sftp_alone_is_light(tmp_
 def test_a_run_survives_kills_at_random_moments(tmp_path: Path, server: Sshd) -> None:
     lab = sftp_lab(tmp_path, server)
     run = write_run(lab.local / "Run_A", small=1_500, large_mib=96)
-    assert survive(lab, run, kills=5, longest=3.0, seed=7) >= 3
+    assert survive(lab, run, kills=5, longest=2.2, seed=7) >= 3

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.acceptance.program import Program
+
 PATIENCE = 120.0
 SHOWN = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1bP[^\x1b]*\x1b\\")
 
 
 @contextmanager
-def engine(lab: Lab) -> Iterator[subprocess.Popen[str]]:
+def engine(lab: Lab) -> Iterator[Program]:
     """The service, once it is heard of."""
     process = lab.start("run", "--json")
     try:
@@ -39,9 +41,8 @@ def engine(lab: Lab) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def wait_for(process: subprocess.Popen[str], event: str, run: Path | None = None) -> dict[str, str]:
+def wait_for(process: Program, event: str, run: Path | None = None) -> dict[str, str]:
     """Read the engine's lines until one is this event."""
-    assert process.stdout is not None
     for line in process.stdout:
         said: dict[str, str] = json.loads(line)
         if said["event"] == event and (run is None or said["run_path"] == str(run)):

@@ -1,8 +1,8 @@
-"""Starts the program again and again without paying for its imports: ``python -m tests.acceptance.zygote``.
+"""Starts the program again and again without paying for its imports: ``python -m tests.acceptance.zygote FD``.
 
-Reads one JSON request per line on stdin, forks, and answers with one line. The child gets a session of its own, its
-output goes to a file, and ``killer/sitecustomize.py`` counts its steps if the request says so. The parent has one
-thread and no event loop, so a fork is safe here.
+Requests come over the socket *FD*, one message each: ``start``, with the descriptors that become the child's standard
+output and error, or ``reap``. A child gets a session of its own, and ``killer/sitecustomize.py`` counts its steps if
+its environment says so. The parent has one thread and no event loop, so a fork is safe here.
 """
 
 from __future__ import annotations
@@ -10,28 +10,36 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import signal
+import socket
 import sys
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import exlab_sync_tui.cli.run
 import exlab_sync_tui.engine.assembly  # what a verb would import is here before the fork
-import exlab_sync_tui.transport.copier.process  # noqa: F401
+import exlab_sync_tui.transport.copier.process
+import exlab_sync_tui.transport.sftp.link  # noqa: F401
 from exlab_sync_tui.cli import main
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LONGEST = 1 << 17
+"""Bytes of a request."""
+
 _KILLER = Path(__file__).with_name("killer") / "sitecustomize.py"
-_LONGEST = 120.0
 
 
-def _child(request: dict[str, Any]) -> None:
+def _be_the_program(request: dict[str, Any], out: int, err: int) -> NoReturn:
     os.setsid()
-    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        where = os.devnull if descriptor == 0 else request["output"]
-        os.dup2(os.open(where, mode | (os.O_CREAT | os.O_APPEND if descriptor else 0), 0o600), descriptor)
+    os.chdir(request["folder"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.closerange(3, 1_024)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    os.environ.clear()
     os.environ.update(request["environ"])
     if "KILL_STEPS" in os.environ:
         spec = importlib.util.spec_from_file_location("killer", _KILLER)
@@ -52,30 +60,27 @@ def _child(request: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def _wait(child: int, seconds: float) -> int | None:
-    """The status of the child once it has ended, ``None`` after *seconds*."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return status
-        time.sleep(0.002)
-    return None
+def _start(request: dict[str, Any], descriptors: Sequence[int]) -> int:
+    child = os.fork()
+    if not child:
+        _be_the_program(request, *descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return child
 
 
-def serve() -> None:
-    for line in sys.stdin:
-        request = json.loads(line)
-        child = os.fork()
-        if not child:
-            _child(request)
-        status = _wait(child, request["kill_after"] or _LONGEST)
-        if status is None:
-            os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-        sys.stdout.write(json.dumps({"process": child, "code": os.waitstatus_to_exitcode(status)}) + "\n")
-        sys.stdout.flush()
+def serve(line: socket.socket) -> None:
+    while True:
+        message, descriptors, *_ = socket.recv_fds(line, LONGEST, 2)
+        if not message:
+            return
+        request = json.loads(message)
+        if request["what"] == "start":
+            answer = _start(request, descriptors)
+        else:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["process"], 0)[1])
+        line.send(json.dumps(answer).encode())
 
 
 if __name__ == "__main__":
-    serve()
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -140,7 +140,7 @@ def rsync_ssh(folder: Path) -> Iterator[FarEnd]:
 
 def _quiet(folder: Path) -> SshdOptions:
     """What this PC's own shell does at a login is not what is measured, on neither side."""
-    return SshdOptions(lines=[f"SetEnv HOME={folder}"])
+    return SshdOptions(environ={"HOME": folder}, agreement="")
 
 
 FAR_ENDS = {"rclone": rclone_local, "rclone-sftp": rclone_sftp, "rsync": rsync_ssh}

@@ -82,7 +82,7 @@ def _end(server: Sshd, port: int, way: str) -> FarEnd:
 
 def _quiet(folder: Path) -> SshdOptions:
     """What this PC's own shell does at a login is not what is measured, on neither side."""
-    return SshdOptions(lines=[f"SetEnv HOME={folder}"])
+    return SshdOptions(environ={"HOME": folder}, agreement="")
 
 
 FAR_ENDS = {"sftp": sftp, "sftp-delayed": sftp_delayed}

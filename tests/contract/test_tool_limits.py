@@ -18,9 +18,9 @@ from exlab_sync_tui.transport.limiter import Limiter
 from exlab_sync_tui.transport.rclone.names import on_local_disk, plain, standard
 from exlab_sync_tui.transport.tools.rest import Rest
 from tests.contract.labs.rclone import rclone_at, sftp_remote
-from tests.contract.labs.rsync import quiet_home, rsync_at
+from tests.contract.labs.rsync import rsync_at
 from tests.contract.transport_lab import RUN, FarOnDisk, Lab, identity
-from tests.sshd import Sshd, SshdOptions
+from tests.sshd import Sshd
 from tests.watchdog import descendants
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def limited(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     source, nas, rate = tmp_path / "Run_1", tmp_path / "nas", Rate()
     source.mkdir()
     nas.mkdir()
-    with Sshd(tmp_path / "sshd", SshdOptions(lines=quiet_home(tmp_path))) as server:
+    with Sshd(tmp_path / "sshd") as server:
         if request.param == "rclone":
             lab = Lab(source, rclone_at(tmp_path, str(nas), "type = local", limiter=rate.limiter), FarOnDisk(nas))
         else:
@@ -99,7 +99,7 @@ async def test_a_file_that_may_not_be_downloaded_is_oversize_before_a_byte_of_it
     source, nas = tmp_path / "Run_1", tmp_path / "nas"
     source.mkdir()
     nas.mkdir()
-    with Sshd(tmp_path / "sshd", SshdOptions(lines=quiet_home(tmp_path))) as server:
+    with Sshd(tmp_path / "sshd") as server:
         transport = rclone_at(tmp_path, str(nas), *sftp_remote(server), max_stream_bytes=1_000)
         lab = Lab(source, transport, FarOnDisk(nas))
         try:

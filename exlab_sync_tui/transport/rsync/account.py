@@ -206,12 +206,16 @@ class Account:
         """Kill what is running."""
         await asyncio.gather(*(child.end() for child in list(self._children)), return_exceptions=True)
 
-    async def close(self) -> None:
-        """End the open connection and all that runs; idempotent."""
-        await self.end_children()
+    async def hang_up(self) -> None:
+        """End the open connection, which may stand still; the next errand opens another. Idempotent."""
         master, self._master = self._master, None
         if master is not None:
             await master.end()
+
+    async def close(self) -> None:
+        """End the open connection and all that runs; idempotent."""
+        await self.end_children()
+        await self.hang_up()
         room, self._room = self._room, None
         if room is not None:
             await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)

@@ -116,6 +116,7 @@ class RsyncTransport:
                     identity, free, total = await self._identity(), None, None
                 capabilities = await self._capabilities()
         except TimeoutError:
+            await self._account.hang_up()
             raise away(self.title, f"no answer within {self._options.probe_seconds:g} s") from None
         if identity is not None:
             self._seen, self._seen_at = identity.id, time.monotonic()
@@ -375,10 +376,11 @@ class RsyncTransport:
 
     @asynccontextmanager
     async def _killing_unless_done(self) -> AsyncIterator[None]:
-        """What is broken off must not go on behind our back."""
+        """What is broken off must not go on behind our back, and whatever comes next gets a connection that moves."""
         try:
             yield
         except BaseException:
             await self._account.end_children()
             await self._commands.let_go()
+            await self._account.hang_up()
             raise

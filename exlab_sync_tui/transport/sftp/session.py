@@ -150,9 +150,13 @@ class Session:
         free = None if space is None else space.free
         return far_error(OSError(number, os.strerror(number)), self.access.title, rel, free=free, naming=naming)
 
+    def abort(self) -> None:
+        """Give it up at once; whoever still uses it is told that it was lost. Idempotent."""
+        self._connection.abort()
+
     async def close(self) -> None:
         """End it; idempotent."""
-        self._connection.abort()
+        self.abort()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._connection.wait_closed(), 1)
 

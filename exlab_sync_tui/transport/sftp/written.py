@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import os
 from collections import deque
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncssh
@@ -25,7 +26,7 @@ from exlab_sync_tui.transport.sftp.near import PIECE, LargeSource, read_small
 from exlab_sync_tui.transport.sftp.streamed import Standing, batches, ended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.base import Pulse, PushPlan
@@ -188,15 +189,13 @@ class WrittenWay:
             try:
                 file = await self._created(path)
                 at = 0
-                try:
+                async with self._closing(file):
                     while at < len(content):
                         count = await self._limiter.acquire(len(content) - at)
-                        await file.write(content[at : at + count], at)
+                        await self._answered(file.write(content[at : at + count], at))
                         at += count
                         plan.pulse.sent_bytes += count
                     await flush(file)
-                finally:
-                    await file.close()
                 await self._set_time(self._session.path(path), record)
             except (asyncssh.Error, OSError) as error:
                 raise Refused(error, path) from error
@@ -233,11 +232,9 @@ class WrittenWay:
                 file = await self._session.sftp.open(self._session.path(path), asyncssh.FXF_WRITE, encoding=None)
             else:
                 file = await self._created(path)
-            try:
+            async with self._closing(file):
                 await self._write_on(plan, record, source, file, offset)
                 await flush(file)
-            finally:
-                await file.close()
             await asyncio.to_thread(source.check_unchanged)
             await self._set_time(self._session.path(path), record)
         except (asyncssh.Error, OSError) as error:
@@ -277,9 +274,10 @@ class WrittenWay:
                     await landed()
             while under_way:
                 await landed()
+        except asyncio.CancelledError:
+            self._session.abort()
+            raise
         finally:
-            for task in under_way:
-                task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _checked(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> list[FileRecord]:
@@ -312,10 +310,10 @@ class WrittenWay:
             return None
         sha, at, until = hashlib.sha256(), 0, entry.size if limit is None else limit
         file = await self._session.sftp.open(self._session.path(path), asyncssh.FXF_READ, encoding=None)
-        try:
+        async with self._closing(file):
             while at < until:
                 wanted = await self._limiter.acquire(min(until - at, PIECE))
-                piece = await file.read(wanted, at)
+                piece = await self._answered(file.read(wanted, at))
                 if not piece:
                     break
                 data = as_bytes(piece)
@@ -325,9 +323,30 @@ class WrittenWay:
                     sha.update(data)
                 at += len(piece)
                 pulse.checked_bytes += len(piece)
-        finally:
-            await file.close()
         return sha.digest()
+
+    async def _answered(self, work: Coroutine[None, None, _Result]) -> _Result:
+        """What asyncssh asks in several requests at once: broken off, they end, as the connection is given up."""
+        asking = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            self._session.abort()
+            await asyncio.gather(asking, return_exceptions=True)
+            raise
+
+    @asynccontextmanager
+    async def _closing(self, file: asyncssh.SFTPClientFile) -> AsyncIterator[None]:
+        """Close *file* in the end; what is broken off waits for no answer, as a line that stands still gives none."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._session.abort()
+            raise
+        except BaseException:
+            await file.close()
+            raise
+        await file.close()
 
 
 _HASHED_HERE = 256 << 10

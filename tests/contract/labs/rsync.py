@@ -33,12 +33,7 @@ def restricted(folder: Path) -> SshdOptions:
     script = folder / "only-rsync"
     script.write_text(ONLY_RSYNC)
     script.chmod(0o755)
-    return SshdOptions(key_options=f'restrict,command="{script}"', lines=quiet_home(folder))
-
-
-def quiet_home(folder: Path) -> list[str]:
-    """Sessions have a home without anything in it: what this PC's own shell does at a login is not what is tested."""
-    return [f"SetEnv HOME={folder}"]
+    return SshdOptions(key_options=f'restrict,command="{script}"')
 
 
 def access_to(server: Sshd, root: str) -> SshAccess:
@@ -78,7 +73,7 @@ async def _open(source: Path, folder: Path, options: SshdOptions | None, root: s
 @asynccontextmanager
 async def open_shell(source: Path, folder: Path) -> AsyncIterator[Lab]:
     """An account that runs commands."""
-    async with _open(source, folder, SshdOptions(lines=quiet_home(folder))) as lab:
+    async with _open(source, folder, SshdOptions()) as lab:
         yield lab
 
 
@@ -94,6 +89,6 @@ async def open_rrsync(source: Path, folder: Path) -> AsyncIterator[Lab]:
     """An account that rsync's own ``rrsync`` keeps in one folder, which is its root."""
     if shutil.which("rrsync") is None:
         pytest.skip("rrsync is not installed")
-    options = SshdOptions(key_options=f'restrict,command="rrsync {folder / "nas"}"', lines=quiet_home(folder))
+    options = SshdOptions(key_options=f'restrict,command="rrsync {folder / "nas"}"')
     async with _open(source, folder, options, "/") as lab:
         yield lab

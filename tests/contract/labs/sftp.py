@@ -33,13 +33,13 @@ def over_sftp(access: SshAccess, *, limiter: Limiter | None = None) -> SftpTrans
     return SftpTransport(SftpOptions(access), limiter or Limiter(None, SystemClock()))
 
 
-def without_python(folder: Path) -> str:
-    """The line of a server on which nothing but a few tools is found."""
+def without_python(folder: Path) -> SshdOptions:
+    """A server on which nothing but a few tools is found."""
     folder.mkdir()
     for tool in _TOOLS:
         if path := shutil.which(tool):
             (folder / tool).symlink_to(path)
-    return f"SetEnv PATH={folder}"
+    return SshdOptions(environ={"PATH": folder})
 
 
 @functools.cache
@@ -51,7 +51,7 @@ def _shared(kind: str) -> tuple[Sshd, Path]:
     (roots := base / "roots").mkdir()
     options = {
         "agent": SshdOptions(),
-        "tool": SshdOptions(lines=(without_python(base / "bin"),)),
+        "tool": without_python(base / "bin"),
         "chroot": SshdOptions(sftp_only=True, chroot=roots),
     }[kind]
     server = Sshd(base / "sshd", options)
