@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -47,8 +48,9 @@ class SshdOptions:
     sees this folder as ``/``. ``key_options`` stand before the key in ``authorized_keys`` (``command="…"``,
     ``restrict``). ``client_alive``: seconds and count after which a silent client is cut. ``lines``: anything else in
     the words of ``sshd_config(5)``. ``user``: the account; one without a shell only gets ``sftp_only``. ``environ``:
-    what a session finds in its environment. ``agreement``: how keys are agreed on, empty for what OpenSSH chooses by
-    itself, which costs six times as much and which only measurements need.
+    what a session finds in its environment. ``sftp_server``: a command in the place of ``internal-sftp``. ``prelude``:
+    a line of shell that is run before, in a mount namespace of the server's own. ``agreement``: how keys are agreed on;
+    empty is OpenSSH's own choice, which costs the client six times as much and which only measurements need.
     """
 
     sftp_only: bool = False
@@ -60,13 +62,16 @@ class SshdOptions:
     user: str = field(default_factory=getpass.getuser)
     lines: Sequence[str] = ()
     environ: Mapping[str, object] = field(default_factory=dict)
+    prelude: str = ""
+    sftp_server: str = ""
     agreement: str = "curve25519-sha256"
 
     def config(self) -> list[str]:
         """The lines of ``sshd_config`` that these options are."""
         # at SHLVL 1 bash leaves out this PC's own start-up files, which are not what is tested (bash(1), SHLVL)
         environ = " ".join(f"{name}={value}" for name, value in {"SHLVL": 1, **self.environ}.items())
-        told = [f"Subsystem sftp internal-sftp{' -R' if self.read_only else ''}", f"SetEnv {environ}", *self.lines]
+        sftp = self.sftp_server or f"internal-sftp{' -R' if self.read_only else ''}"
+        told = [f"Subsystem sftp {sftp}", f"SetEnv {environ}", *self.lines]
         if self.agreement:
             told.append(f"KexAlgorithms {self.agreement}")
         if self.sftp_only:
@@ -157,9 +162,11 @@ class Sshd:
         config = self.folder / "sshd_config"
         config.write_text("\n".join(self._config(port)) + "\n")
         command = [SSHD, "-D", "-e", "-f", str(config)]
+        prelude = self.options.prelude
         if self.options.chroot is not None:
-            script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
-            command = ["unshare", "-m", "sh", "-c", script, "sh", str(self.options.chroot), _CHROOT, *command]
+            prelude = shlex.join(["mount", "--bind", str(self.options.chroot), _CHROOT])
+        if prelude:
+            command = ["unshare", "-m", "sh", "-c", f'{prelude} && exec "$@"', "sh", *command]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             errors="replace", start_new_session=True,

@@ -110,6 +110,8 @@ def test_a_key_that_is_refused_holds_the_destination_until_it_is_let_in(tmp_path
 def test_a_changed_host_key_shows_both_fingerprints_and_the_commands_that_accept_it(
     tmp_path: Path, server: Sshd
 ) -> None:
+    server.known_hosts = tmp_path / "known hosts"  # a blank, which ssh would split its option at
+    server.write_known_hosts()
     lab = sftp_lab(tmp_path, server)
     run = write_run(lab.local / "Run_A", small=3)
     before = fingerprint(server)

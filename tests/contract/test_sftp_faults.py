@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -75,11 +74,6 @@ async def lab(tmp_path: Path, server: Sshd, proxy: Proxy) -> AsyncIterator[Lab]:
         for number in range(60):
             lab.put(f"d/f{number:02}", os.urandom(5_000))
         yield lab
-
-
-def hash_names(known_hosts: Path) -> None:
-    """So that nobody can read which hosts are known."""
-    subprocess.run(["ssh-keygen", "-q", "-H", "-f", known_hosts], check=True, capture_output=True)
 
 
 def is_whole(lab: Lab) -> bool:
@@ -227,24 +221,6 @@ async def test_a_key_of_somebody_else_is_refused_without_a_question(tmp_path: Pa
     with pytest.raises(TransportError, match="refuses the key") as raised:
         await over_sftp(access).probe()
     assert raised.value.error_kind is TransportErrorKind.AUTH
-
-
-@pytest.mark.parametrize("way", ["agent"])
-async def test_a_host_is_known_by_a_hashed_entry_and_by_its_authority(tmp_path: Path, server: Sshd) -> None:
-    (tmp_path / "nas").mkdir()
-    kind, key, *_ = server.host_key.with_suffix(".pub").read_text().split()
-    for entry in (f"[{server.host}]:{server.port} {kind} {key}\n", f"@revoked * {kind} {key}\n"):
-        server.known_hosts.write_text(entry)
-        transport = over_sftp(server.access(tmp_path / "nas"))
-        if entry.startswith("@revoked"):
-            with pytest.raises(TransportError) as raised:
-                await transport.probe()
-            assert raised.value.error_kind is TransportErrorKind.AUTH
-            continue
-        await asyncio.to_thread(hash_names, server.known_hosts)
-        assert server.host not in server.known_hosts.read_text()
-        assert (await transport.probe()).identity is None
-        await transport.close()
 
 
 @pytest.mark.parametrize("way", ["agent"])

@@ -60,7 +60,8 @@ def test_a_changed_key_is_told_with_what_was_expected_and_what_is_offered() -> N
 def test_the_commands_that_accept_a_key_are_quoted_for_a_shell() -> None:
     sentence = str(host_key_error(ACCESS, expected=["RSA SHA256:old"], offered=["ED25519 SHA256:new"]))
     assert "`ssh-keygen -f '/keys/known hosts' -R '[nas01]:2222'`" in sentence
-    assert "`ssh -p 2222 -o UserKnownHostsFile='/keys/known hosts' lab@nas01`" in sentence
+    assert "`exlab-sync doctor --trust-host`" in sentence
+    assert """`ssh -p 2222 -o 'UserKnownHostsFile="/keys/known hosts"' lab@nas01`""" in sentence
 
 
 def test_what_a_server_says_is_made_safe() -> None:

@@ -19,8 +19,9 @@ from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.transport.rsync import scripts
 from exlab_sync_tui.transport.rsync.names import given, sayable
 from exlab_sync_tui.transport.rsync.words import trouble
+from exlab_sync_tui.transport.ssh import host_keys
 from exlab_sync_tui.transport.ssh.access import ssh_options
-from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, from_ssh
+from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, about_host_key, from_ssh
 from exlab_sync_tui.transport.tools.child import Child
 from exlab_sync_tui.transport.tools.found import RSYNC, SSH, path_of, refuse_too_old, version_in
 
@@ -165,6 +166,8 @@ class Account:
             while not socket.exists():  # ssh offers no other sign
                 if ended.done():
                     said = (await master.err.read()).decode(errors="replace")
+                    if about_host_key(said):
+                        raise await host_keys.look(self.access)
                     raise from_ssh(self.access, master.status, said)
                 await asyncio.wait({ended}, timeout=0.01)
         finally:

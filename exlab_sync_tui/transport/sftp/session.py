@@ -165,12 +165,19 @@ _NEARLY_FULL = 1 << 20
 """Bytes below which a server that refuses without a reason is taken to be full."""
 
 
+_SAID = {
+    "name too long": errno.ENAMETOOLONG,
+    "no space left": errno.ENOSPC,
+    "quota exceeded": errno.EDQUOT,
+    "read-only file system": errno.EROFS,
+}
+"""What a server means that has no code for it and uses the system's words."""
+
+
 def number_of(error: asyncssh.SFTPError) -> int:
     """The system's number for what an SFTP server answered, 0 for a mere failure."""
-    number = _NUMBERS.get(error.code, 0)
-    if not number and "name too long" in error.reason.lower():
-        return errno.ENAMETOOLONG
-    return number
+    number, said = _NUMBERS.get(error.code, 0), error.reason.lower()
+    return number or next((meant for words, meant in _SAID.items() if words in said), 0)
 
 
 def session_error(access: SshAccess, error: asyncssh.Error | OSError) -> TransportError:
@@ -232,11 +239,13 @@ async def _connected(access: SshAccess) -> asyncssh.SSHClientConnection:
                 keepalive_count_max=access.alive_count,
             )
     except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-        expected = list(_expected(access, known))
+        expected = list(dict.fromkeys(_expected(access, known)))
         if isinstance(error, asyncssh.KeyExchangeFailed):
             seen += await _offered(access) if expected and "host key" in error.reason else []
             if not seen:
                 raise session_error(access, error) from error
+        elif not seen:  # a key that is revoked is not even asked about
+            seen += await _offered(access)
         raise host_key_error(access, expected=expected, offered=seen) from error
     except asyncssh.KeyImportError as error:
         raise key_refused(access, f"the key file cannot be used: {safe_text(error)}") from error
@@ -260,8 +269,8 @@ def _known_hosts(access: SshAccess) -> bytes:
 
 def _expected(access: SshAccess, known: bytes) -> Iterator[str]:
     port = None if access.port == DEFAULT_PORT else access.port
-    keys, authorities, *_ = asyncssh.match_known_hosts(known, access.host, "", port)
-    for key in (*keys, *authorities):
+    keys, authorities, revoked, *_ = asyncssh.match_known_hosts(known, access.host, "", port)
+    for key in (*keys, *authorities, *revoked):
         yield f"{_kind(key)} {key.get_fingerprint()}"
 
 

@@ -60,7 +60,7 @@ def ssh_options(access: SshAccess) -> list[str]:
     told = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": _quoted(access.known_hosts),
+        "UserKnownHostsFile": option_path(access.known_hosts),
         "GlobalKnownHostsFile": "none",
         "UpdateHostKeys": "no",
         "PasswordAuthentication": "no",
@@ -104,6 +104,6 @@ def has_aes() -> bool:
     return any(flag in line.split() for line in lines if line.startswith(("flags", "Features")) for flag in _HAS_AES)
 
 
-def _quoted(path: Path) -> str:
-    # ssh splits this option's value at blanks and expands %: both have to be taken literally
+def option_path(path: Path) -> str:
+    """A path as the value of an option of ``ssh``, which splits it at blanks and expands ``%``: both are literal."""
     return '"' + str(path).replace("%", "%%").replace('"', '\\"') + '"'

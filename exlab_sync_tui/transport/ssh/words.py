@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text, without_secrets
 from exlab_sync_tui.transport.sentences import away
-from exlab_sync_tui.transport.ssh.access import DEFAULT_PORT
+from exlab_sync_tui.transport.ssh.access import DEFAULT_PORT, option_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,8 @@ def host_key_error(access: SshAccess, *, expected: Sequence[str], offered: Seque
     """The server is not known, or is not the one that is known; fingerprints as ``ED25519 SHA256:…``."""
     known_hosts = shlex.quote(str(access.known_hosts))
     port = "" if access.port == DEFAULT_PORT else f"-p {access.port} "
-    accept = f"`ssh {port}-o UserKnownHostsFile={known_hosts} {access.user}@{access.host}`"
+    option = shlex.quote(f"UserKnownHostsFile={option_path(access.known_hosts)}")
+    accept = f"`exlab-sync doctor --trust-host`, or with `ssh {port}-o {option} {access.user}@{access.host}`"
     shown = _listed(offered) or "a key that could not be read"
     compare = (
         "Ask who runs the NAS, or look there with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`; only if the"
@@ -53,6 +54,13 @@ def host_key_error(access: SshAccess, *, expected: Sequence[str], offered: Seque
         return TransportError(
             f"The host key of {access.known_as} is not known: it offers {shown}, and {safe_text(access.known_hosts)}"
             f" has no key of it; nothing was sent. {compare}, accept it with {accept}.",
+            _Kind.AUTH,
+        )
+    if set(expected) & set(offered):
+        return TransportError(
+            f"The host key of {access.known_as} is refused although it is listed: {safe_text(access.known_hosts)}"
+            f" revokes {shown}, or its certificate does not hold; nothing was sent. Ask who runs the NAS for its new"
+            " key.",
             _Kind.AUTH,
         )
     forget = f"`ssh-keygen -f {known_hosts} -R {shlex.quote(access.known_as)}`"
@@ -83,6 +91,11 @@ def key_missing(access: SshAccess) -> TransportError:
     )
 
 
+def about_host_key(said: str) -> bool:
+    """Whether ``ssh`` refused the server for its host key."""
+    return _HOST_KEY.search(said) is not None
+
+
 def from_ssh(access: SshAccess, status: int | None, said: str) -> TransportError:
     """The error that the system's ``ssh`` has ended with, from its exit *status* and what it *said* on stderr.
 
@@ -90,7 +103,7 @@ def from_ssh(access: SshAccess, status: int | None, said: str) -> TransportError
     """
     why = last_words(said) or f"ssh ended with status {status}"
     if status == OWN_FAILURE:
-        if _HOST_KEY.search(said):
+        if about_host_key(said):
             return host_key_error(access, expected=_offending(said), offered=_offered(said))
         if _REFUSED.search(said):
             return key_refused(access, why)
