@@ -8,6 +8,7 @@ import click
 
 from exlab_sync_tui.cli.output import json_option, put, put_json
 from exlab_sync_tui.cli.place import place_of, place_options
+from exlab_sync_tui.errors import UsageError
 from exlab_sync_tui.headless.table import Column, table
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.settings.locations import find_config, user_config_path
@@ -16,12 +17,21 @@ from exlab_sync_tui.settings.starter import write_starter
 from exlab_sync_tui.text import count, safe_text
 
 
-@click.command(epilog="\b\nExamples:\n  exlab-sync init\n  exlab-sync init /etc/exlab-sync/config.yaml")
+@click.command(
+    epilog="\b\nExamples:\n  exlab-sync init\n  exlab-sync init /etc/exlab-sync/config.yaml\n  exlab-sync init --add"
+)
 @click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[PATH]")
+@click.option("--add", is_flag=True, help="Add an instrument to the configuration that is there: three questions.")
 @place_options
 @click.pass_context
-def init(context: click.Context, path: Path | None) -> None:
+def init(context: click.Context, path: Path | None, *, add: bool) -> None:
     """Write a configuration to fill in, with every key explained. Never over one that is there."""
+    if add:
+        from exlab_sync_tui.cli.console import ask_for_one_more
+
+        if path is not None:
+            raise UsageError("With --add the configuration is the one in force, or that of --config PATH.")
+        context.exit(ask_for_one_more(place_of(context)))
     place = path or place_of(context).config or user_config_path()
     write_starter(place)
     named = "" if place == user_config_path() else f" --config {safe_text(place)}"

@@ -47,6 +47,23 @@ def ask_for_configuration(place: Place) -> bool:
     return written
 
 
+def ask_for_one_more(place: Place) -> int:
+    """Let the assistant add an instrument to the configuration in force; the exit code.
+
+    Raises ``UsageError`` without a terminal, ``ConfigError`` without a configuration that is right.
+    """
+    from exlab_sync_tui.tui.first_run.app import ask_first
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("The assistant needs a terminal, and there is none here; add the instrument with an editor.")
+    config = place.load().path
+    if not ask_first(config, place.store_path, adding=True, ascii_only=not look().unicode):
+        put("Nothing was written.")
+        return 0
+    put(f"It is in {safe_text(config)} now; the next engine that starts watches it.")
+    return 0
+
+
 def _place_of_file(place: Place) -> Path:
     named = place.config or place.environ.get(CONFIG_VARIABLE)
     return Path(named) if named else user_config_path()
@@ -71,10 +88,11 @@ def _show(place: Place) -> int:
     from exlab_sync_tui.tui.options import ConsoleOptions, lab_of
     from exlab_sync_tui.tui.premises import Configured
 
-    settings = place.load().settings
+    loaded = place.load()
+    settings = loaded.settings
     step_back(settings.sync.priority)
     looks = settings.console
-    options = ConsoleOptions(place.who, looks.theme, looks.keymap, looks.ascii)
+    options = ConsoleOptions(place.who, looks.theme, looks.keymap, looks.ascii, loaded.path, place.store_path)
 
     client = make_client(settings, place.store_path, operator=place.operator)
 

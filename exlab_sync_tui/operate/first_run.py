@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from exlab_sync_tui.engine import destinations
 from exlab_sync_tui.errors import ExlabSyncError
 from exlab_sync_tui.model.run import EquipmentFolder, Layout
+from exlab_sync_tui.settings.addition import add_instrument
 from exlab_sync_tui.settings.schema import Settings
 from exlab_sync_tui.settings.sentences import refusals
 from exlab_sync_tui.settings.starter import filled_config, write_starter
@@ -22,6 +23,8 @@ from exlab_sync_tui.text import count, safe_text, size
 from exlab_sync_tui.watch.discovery import discover
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from exlab_sync_tui.engine.destinations import AdoptOutcome
     from exlab_sync_tui.model.run import RunFolder
 
@@ -150,6 +153,16 @@ async def write(answers: Answers, config: Path, store_path: Path) -> AdoptOutcom
     """
     settings = settings_of(answers)
     await asyncio.to_thread(write_starter, config, filled_config(answers.equipment()))
+    return await destinations.adopt(settings, answers.id.strip(), local=answers.local, store_path=store_path)
+
+
+async def add(answers: Answers, config: Path, store_path: Path, now: datetime) -> AdoptOutcome:
+    """Add the instrument to the configuration that is there, then mark its destination as the right one.
+
+    Raises ``ConfigError`` if it cannot be added, and what ``destinations.adopt`` raises, as ``write`` does.
+    """
+    settings = settings_of(answers)
+    await asyncio.to_thread(add_instrument, config, answers.equipment(), now)
     return await destinations.adopt(settings, answers.id.strip(), local=answers.local, store_path=store_path)
 
 

@@ -77,7 +77,7 @@ def starter_config() -> str:
 
 def filled_config(item: Mapping[str, object]) -> str:
     """The same with one instrument filled in, as the first-run assistant writes it."""
-    lines = [*_HEAD_LINES, "equipment:", *_item(item), ""]
+    lines = [*_HEAD_LINES, "equipment:", *item_lines(item), ""]
     return "\n".join([*lines, *(_block(name, model) for name, model in OVERRIDABLE.items())])
 
 
@@ -109,8 +109,8 @@ def write_starter(path: Path, text: str | None = None) -> None:
         ) from error
 
 
-def _item(item: Mapping[str, object]) -> list[str]:
-    """One item of a list: each value as JSON, which YAML reads alike."""
+def item_lines(item: Mapping[str, object]) -> list[str]:
+    """One item of a list, indented by two: each value as JSON, which YAML reads alike."""
     lines: list[str] = []
     for key, value in item.items():
         lead = "    " if lines else "  - "

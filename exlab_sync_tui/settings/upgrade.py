@@ -55,6 +55,18 @@ def upgraded(text: str) -> tuple[str, list[str]]:
     return "".join(lines), [edit.sentence for edit in edits]
 
 
+def exchange(path: Path, old: bytes, text: str, now: datetime) -> Path:
+    """Put *text* in the place of *old*, whole or not at all; where the copy of *old* lies. Raises ``OSError``."""
+    copy = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%SZ}.bak")
+    with copy.open("xb") as file:
+        os.chmod(copy, path.stat().st_mode & 0o7777)  # noqa: PTH101  # before anything stands in it
+        file.write(old)
+        file.flush()
+        os.fsync(file.fileno())
+    write_atomic(path, text.encode(), keep_mode_of=path)
+    return copy
+
+
 def upgrade_file(path: Path, now: datetime, *, dry_run: bool = False) -> tuple[list[str], Path | None]:
     """Upgrade the file at *path*; the changes, and where the copy of the old one lies.
 
@@ -65,13 +77,7 @@ def upgrade_file(path: Path, now: datetime, *, dry_run: bool = False) -> tuple[l
         text, changes = upgraded(old.decode("utf-8-sig"))
         if dry_run or not changes:
             return changes, None
-        copy = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%SZ}.bak")
-        with copy.open("xb") as file:
-            os.chmod(copy, path.stat().st_mode & 0o7777)  # noqa: PTH101  # before anything stands in it
-            file.write(old)
-            file.flush()
-            os.fsync(file.fileno())
-        write_atomic(path, text.encode(), keep_mode_of=path)
+        copy = exchange(path, old, text, now)
     except OSError as error:
         where = safe_text(error.filename or path)
         raise ConfigError(f"{where}: {error.strerror}; the configuration is as it was.") from error

@@ -152,6 +152,9 @@ COMMANDS = (
     Command(
         "instrument.pause", "p", "Pause", "Pause the selected run's instrument, or resume it.", "pause", _INSTRUMENT
     ),
+    Command(
+        "instrument.add", "A", "Add", "Add an instrument: three questions, tried while you answer.", "add", _INSTRUMENT
+    ),
     Command("instrument.rescan", "n", "Look now", "Look at all instruments' folders at once.", "rescan", _INSTRUMENT),
     Command("view.log", "w", "What happened", "Show or hide the events.", "log", _CONSOLE),
     Command("view.theme", "T", "Theme", "Choose other colours.", "change_theme", _CONSOLE),

@@ -11,6 +11,7 @@ from exlab_sync_tui.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from exlab_sync_tui.model.hold import Hold
     from exlab_sync_tui.settings import Settings
@@ -21,12 +22,17 @@ _NAMED_AT_MOST = 2
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOptions:
-    """How to look and who asks: ``console`` of the settings, and the operator's name for the history."""
+    """How to look and who asks: ``console`` of the settings, and the operator's name for the history.
+
+    ``config`` and ``store_path``: where one more instrument is written; ``None`` where that makes no sense.
+    """
 
     operator: str
     theme: str = "auto"
     keymap: Mapping[str, str] = field(default_factory=dict)
     ascii: bool = False
+    config: Path | None = None
+    store_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,3 +42,38 @@ def test_a_console_attaches_says_within_seconds_that_its_engine_is_lost_and_find
         finally:
             again.terminate()
             again.communicate()
+
+
+@needs_tmux
+@pytest.mark.slow
+def test_hostile_names_drive_no_terminal(tmp_path: Path) -> None:
+    lab = Lab(tmp_path).prepare()
+    goes = lab.local / "[b]\x9b2J\u202e\udcff$(touch owned)"
+    stays = lab.local / "[stays] \u2066`id`"
+    write_run(goes, small=2)
+    (goes / "[bold]\x9b31m.tif").write_bytes(b"x")
+    write_run(stays, small=2)
+    (stays / "\x1b]0;owned\x07\x1b[2J\n.tif").write_bytes(b"x")
+    with terminal(tmp_path, LOCAL, lab.command()) as tmux:
+        tmux.shows("✓ verified", "[b]\\x9b2J\\u202e\\xff$(tou")
+        tmux.shows("✗ blocked", "[stays] \\u2066`id`")
+        tmux.shows("1 run needs you.")
+        tmux.press("g", "Enter")
+        tmux.shows("Story, newest first")
+        tmux.shows("[stays] \\u2066`id` is not queued yet")
+        tmux.press("]", "]")
+        tmux.shows("\\x1b]0;owned\\x07\\x1b[2J\\n.tif")
+        tmux.press("o")
+        tmux.shows("Let findings pass in [stays] \\u2066`id`")
+        tmux.press("Escape")  # alone: with the next key it would be another one
+        tmux.shows("Story", "Files", "Findings 3", "Log")
+        tmux.press("j", "[", "[")
+        tmux.shows("Story, newest first")
+        tmux.press("]")
+        tmux.shows("✓ proved", "[bold]\\x9b31m.tif")
+        tmux.press("[")
+        tmux.shows("✓ verified", "[b]\\x9b2J\\u202e\\xff$(touch owned)")
+        assert "No such" not in tmux.screen
+        tmux.press("q")
+        tmux.shows("exit code 0")
+    assert not (tmp_path / "owned").exists()

@@ -1,7 +1,8 @@
-"""How does the console feel over 100,000 runs? ``python -m tests.benchmarks.console``: starts, keys and rest.
+"""How does the console feel over 100,000 runs? ``python -m tests.benchmarks.console``: starts, keys, answers and rest.
 
 The real program runs on a terminal of its own (a pty) and hosts its engine over a full store; the same over an empty
-one. A key is timed from the write to the first bytes that the program draws for it.
+one. A key is timed from the write to the first bytes that the program draws for it, an answer (another order, a filter,
+the files of a run of a million) to the text that only the answer has.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ from exlab_sync_tui.queue.rows import folded, moment_text
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from tests.acceptance.bench_lab import Lab
 
+DOWN, END, HOME = "\x1b[6~", "\x1b[F", "\x1b[H"
+FILE_KEYS = (DOWN,) * 30 + (END, HOME) * 5 + (DOWN,) * 10
+ORDERS = ("newest first", "oldest first", "largest first", "by folder")
 KEYS = ("j",) * 40 + ("k",) * 20 + ("\x1b[6~",) * 20 + ("G", "g", "2", "1", "5", "1") * 3 + ("s",) * 5
 
 
-async def fill(store_path: Path, runs: int, root: Path) -> None:
-    """So many verified runs, and every 500th a failed one."""
+async def fill(store_path: Path, runs: int, root: Path, files: int) -> None:
+    """So many verified runs, every 500th a failed one; the last one is verified and has *files* files."""
     store = SQLiteStore(store_path)
     await store.open()
     await store.close()
@@ -42,8 +46,8 @@ async def fill(store_path: Path, runs: int, root: Path) -> None:
             f"{number:08d}-0000-4000-8000-000000000000",
             os.fsencode(f"{root}/Run_{number:06d}"),
             folded(f"{root}/Run_{number:06d}"),
-            "failed" if number % 500 == 0 else "verified",
-            None if number % 500 else "unknown: no",
+            "failed" if number % 500 == 1 else "verified",
+            "unknown: no" if number % 500 == 1 else None,
             now,
             number * 1_000,
         )
@@ -56,13 +60,20 @@ async def fill(store_path: Path, runs: int, root: Path) -> None:
             " VALUES (?1, ?2, ?3, 'PLAIN_01', ?4, ?5, ?6, ?6, 24, ?7, 'read_back', 1)",
             rows,
         )
+        db.execute(
+            "WITH RECURSIVE many(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM many WHERE n < ?)"
+            " INSERT INTO files (job, rel, size, mtime_ns, inode, sha256, far_sha256, rung, published)"
+            " SELECT (SELECT max(seq) FROM jobs), CAST(printf('tiles/%03d/tile_%07d.tif', n / 4000, n) AS BLOB), 4096,"
+            " 0, 0, zeroblob(32), zeroblob(32), 'read_back', 1 FROM many ORDER BY 2",
+            (files,),
+        )
 
 
 class Screen:
     """The program on a terminal of 120 by 36 cells."""
 
     def __init__(self, lab: Lab) -> None:
-        self._ours, theirs = pty.openpty()
+        self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         environ = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         self.child = subprocess.Popen(
@@ -76,24 +87,30 @@ class Screen:
         while text not in seen:
             if time.perf_counter() - started > within:
                 raise SystemExit(f"{text!r} was not drawn: {seen[-2_000:]!r}")
-            if select.select([self._ours], [], [], 0.2)[0]:
-                seen = (seen + os.read(self._ours, 65_536))[-400_000:]
+            if select.select([self.ours], [], [], 0.2)[0]:
+                seen = (seen + os.read(self.ours, 65_536))[-400_000:]
         return time.perf_counter() - started
 
     def quiet(self, seconds: float = 0.4) -> None:
         """Wait until nothing has been drawn for a while."""
-        while select.select([self._ours], [], [], seconds)[0]:
-            os.read(self._ours, 65_536)
+        while select.select([self.ours], [], [], seconds)[0]:
+            os.read(self.ours, 65_536)
 
     def key(self, key: str) -> float | None:
         """Seconds from the key to the first bytes that are drawn for it; ``None`` if nothing had to be."""
         self.quiet(0.15)
         started = time.perf_counter()
-        os.write(self._ours, key.encode())
-        if not select.select([self._ours], [], [], 2.0)[0]:
+        os.write(self.ours, key.encode())
+        if not select.select([self.ours], [], [], 2.0)[0]:
             return None
-        os.read(self._ours, 65_536)
+        os.read(self.ours, 65_536)
         return time.perf_counter() - started
+
+    def answer(self, keys: str, text: str) -> float:
+        """Seconds from the keys to the text that only their answer has."""
+        self.quiet(0.3)
+        os.write(self.ours, keys.encode())
+        return self.until(text.encode())
 
     def cpu(self) -> float:
         """Seconds of a core that the program has used so far."""
@@ -104,7 +121,32 @@ class Screen:
         """Close it."""
         os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
-        os.close(self._ours)
+        os.close(self.ours)
+
+
+def measure_answers(lab: Lab, runs: int, files: int) -> tuple[dict[str, float], list[float]]:
+    """Seconds to each answer, and to the paint of each key in the files of the largest run."""
+    screen = Screen(lab)
+    try:
+        screen.until(b"failed")
+        screen.quiet(1.0)
+        told = {f"sort {order}": screen.answer("s", order) for order in ORDERS}
+        screen.answer("s", "failed")
+        screen.quiet(0.5)
+        told["filter by a rare part of a name"] = screen.answer("/Run_0777", f"of {runs:,} runs")
+        screen.answer("\x1b", "failed")
+        told["filter by a common part"] = screen.answer("/run", f"of {runs:,} runs")
+        screen.answer("\x1b", "failed")
+        screen.answer(":", "a part of a run's name")
+        told["go to a name"] = screen.answer("Run_012345\r", "Run_012344")
+        screen.answer("1g5", "verified")
+        told[f"story of a run of {files:,} files"] = screen.answer("g\r", "Story, newest first")
+        told[f"its {files:,} files"] = screen.answer("]", "tile_0000001.tif")
+        screen.quiet(0.5)
+        os.write(screen.ours, b"\t\t")
+        return told, sorted(spent for key in FILE_KEYS if (spent := screen.key(key)) is not None)
+    finally:
+        screen.end()
 
 
 def measure(lab: Lab, starts: int, *, text: bytes, idle: float, keys: tuple[str, ...]) -> dict[str, float]:
@@ -140,6 +182,7 @@ def main() -> None:
     """Measure both stores and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--idle", type=float, default=20.0)
     wish = parser.parse_args()
@@ -147,9 +190,10 @@ def main() -> None:
     try:
         empty, full = (Lab(root / name).prepare() for name in ("empty", "full"))
         full.state.mkdir()
-        asyncio.run(fill(full.state / "queue.db", wish.runs, full.local))
+        asyncio.run(fill(full.state / "queue.db", wish.runs, full.local, wish.files))
         none = measure(empty, wish.starts, text=b"No runs yet", idle=wish.idle, keys=())
         many = measure(full, wish.starts, text=b"failed", idle=wish.idle, keys=KEYS)
+        answers, in_files = measure_answers(full, wish.runs, wish.files)
     finally:
         shutil.rmtree(root)
     print(
@@ -159,6 +203,12 @@ def main() -> None:
     print(
         f"key to paint                 median {many['key median'] * 1000:.0f} ms   p95 {many['key p95'] * 1000:.0f} ms"
     )
+    print(
+        f"key to paint in {wish.files:,} files  median {statistics.median(in_files) * 1000:.0f} ms"
+        f"   p95 {in_files[int(len(in_files) * 0.95)] * 1000:.0f} ms"
+    )
+    for question, seconds in answers.items():
+        print(f"{question:<36} {seconds * 1000:.0f} ms")
     print(f"idle                         empty {none['idle']:.1%}   {wish.runs:,} runs {many['idle']:.1%} of a core")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.widgets import Input, RadioSet, Static
+from textual.widgets import Checkbox, Input, RadioSet, Static
 
 from exlab_sync_tui.operate.first_run import Answers, id_for, objection, transport_of, try_folder, try_nas, try_signal
 from exlab_sync_tui.settings.loading import load_settings
 from exlab_sync_tui.tui.first_run.app import FirstRunApp
-from tests.tui.conftest import TITLE
+from exlab_sync_tui.tui.first_run.form import FirstRunScreen, Paper
+from exlab_sync_tui.tui.options import ConsoleOptions
+from tests.tui.conftest import TITLE, opened
+from tests.tui.lab import FakeCockpit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,7 +56,7 @@ class Form:
 
 @asynccontextmanager
 async def form(tmp_path: Path, *, size: tuple[int, int] = (100, 40)) -> AsyncIterator[Form]:
-    app = FirstRunApp(tmp_path / "config" / "config.yaml", tmp_path / "state" / "queue.db")
+    app = FirstRunApp(Paper(tmp_path / "config" / "config.yaml", tmp_path / "state" / "queue.db"))
     async with app.run_test(size=size) as pilot:
         made = Form(app, pilot)
         await made.settle()
@@ -109,7 +111,7 @@ async def test_a_wrong_answer_is_said_and_nothing_is_written(lab: Path) -> None:
         await shown.settle()
         assert "must be capital letters" in shown.told("says")
         await shown.pilot.press("escape")
-        assert shown.app.return_value is None
+        assert shown.app.return_value is False
     assert not (lab / "config").exists()
 
 
@@ -146,12 +148,56 @@ def test_a_folder_suggests_a_name(folder: str, name: str) -> None:
     assert id_for(folder) == name
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
-async def test_the_assistant_looks_so(picture: SnapshotAssertion, tmp_path: Path, size: tuple[int, int]) -> None:
-    async with form(tmp_path, size=size) as shown:
+async def test_the_assistant_looks_so(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with form(tmp_path) as shown:
         shown.app.screen.query_one("#says", Static).update("Writes ~/.config/exlab-sync/config.yaml.")
         for field in shown.app.screen.query(Input):
             field.cursor_blink = False
         await shown.fill(nas="nobody@[/red]:/x")
-        await asyncio.sleep(0)
-        assert shown.app.export_screenshot(title=TITLE) == picture
+        for theme in ("dark", "light"):
+            shown.app.theme = f"exlab-{theme}"
+            for width, height in ((80, 24), (120, 36), (200, 60)):
+                await shown.pilot.resize_terminal(width, height)
+                shown.app._check_resize()
+                for _ in range(3):
+                    await shown.pilot.pause()
+                assert shown.app.export_screenshot(title=TITLE) == picture(name=f"{theme}-{width}x{height}")
+
+
+async def test_the_console_adds_an_instrument_with_the_same_questions(lab: Path) -> None:
+    config = lab / "config.yaml"
+    config.write_text("# Ours.\nequipment: []\n", encoding="utf-8")
+    options = ConsoleOptions("mira", config=config, store_path=lab / "state" / "queue.db")
+    cockpit = FakeCockpit()
+    async with opened(cockpit, size=(100, 40), options=options) as console:
+        await console.press("A")
+        screen = console.app.screen
+        assert isinstance(screen, FirstRunScreen)
+        assert "One more instrument" in console.text
+        await console.press("escape")
+        assert console.notices == ["Nothing was written."]
+        await console.press("A")
+        screen = console.app.screen
+        for name, text in (("folder", lab / "plates"), ("id", "READER_02"), ("nas", lab / "nas")):
+            screen.query_one(f"#{name}", Input).value = str(text)
+            await console.settle()
+        screen.query_one("#local", Checkbox).value = True
+        screen.query_one("#layout", RadioSet).focus()
+        await console.press("r", "q", "d")  # keys of the console mean nothing here
+        assert console.app.screen is screen
+        await console.press("ctrl+s")
+        await console.app.workers.wait_for_complete([one for one in console.app.workers if one.group == "write"])
+        await console.settle()
+        assert console.app.screen is console.app.main
+        assert console.notices[-1].endswith("The next engine watches it: leave this console and open it again.")
+        assert not cockpit.orders
+    settings = load_settings(config, environ={}).settings
+    assert [one.id for one in settings.equipment] == ["READER_02"]
+    assert config.read_text(encoding="utf-8").startswith("# Ours.\n")
+    assert (lab / "nas" / ".exlab-destination.json").exists()
+
+
+async def test_a_console_without_a_configuration_says_that_none_can_be_added() -> None:
+    async with opened(FakeCockpit()) as console:
+        await console.press("A")
+        assert console.notices[0].startswith("This console has no configuration of its own")

@@ -165,6 +165,13 @@ def test_init_writes_a_configuration_and_never_over_one(tmp_path: Path) -> None:
     assert ask("config", "check", "--config", str(path)).exit_code == 0
 
 
+def test_init_add_needs_a_terminal_and_takes_no_path(tmp_path: Path) -> None:
+    for arguments, sentence in (((), "The assistant needs a terminal"), ((str(tmp_path),), "With --add the config")):
+        told = ask("init", "--add", *arguments)
+        assert told.exit_code == 2
+        assert sentence in told.stderr
+
+
 def failing(error: BaseException) -> click.Command:
     @click.group(cls=Sentences)
     @place_options

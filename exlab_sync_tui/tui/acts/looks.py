@@ -8,6 +8,7 @@ from textual.command import CommandPalette
 
 from exlab_sync_tui.tui.acts.base import ActingApp
 from exlab_sync_tui.tui.explain import explained
+from exlab_sync_tui.tui.first_run.form import FirstRunScreen, Paper
 from exlab_sync_tui.tui.screens.help import HelpScreen, everything
 from exlab_sync_tui.tui.screens.line import LineScreen
 from exlab_sync_tui.tui.wanted import View
@@ -106,6 +107,23 @@ class LookActs(ActingApp):
         """Let somebody find a command by name."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="Find a command", id="--command-palette"))
+
+    def action_add(self) -> None:
+        """Ask for one more instrument."""
+        config, store_path = self.options.config, self.options.store_path
+        if config is None or store_path is None:
+            self.say("This console has no configuration of its own, so no instrument can be added here.", "warning")
+            return
+
+        def written(done: bool | None) -> None:
+            if not done:
+                self.say("Nothing was written.")
+                return
+            hosted = self.main.live.pulse.hosted
+            then = "leave this console and open it again" if hosted else "restart the one that runs"
+            self.say(f"It is in {config} now. The next engine watches it: {then}.")
+
+        self.push_screen(FirstRunScreen(Paper(config, store_path, adding=True), self.look, self.clock), written)
 
     async def _go_to(self, text: str) -> None:
         if text.isdecimal():

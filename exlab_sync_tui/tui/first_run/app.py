@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from exlab_sync_tui.headless.words import Look
-from exlab_sync_tui.tui.first_run.form import FirstRunScreen
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.tui.first_run.form import FirstRunScreen, Paper
 from exlab_sync_tui.tui.terminal import outliving
 from exlab_sync_tui.tui.themes import OURS, chosen
 
@@ -23,10 +24,10 @@ class FirstRunApp(App[bool]):
 
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, config: Path, store_path: Path, *, ascii_only: bool = False) -> None:
+    def __init__(self, paper: Paper, *, ascii_only: bool = False) -> None:
         super().__init__()
         self.title = "exlab-sync"
-        self._screen_of = FirstRunScreen(config, store_path, Look(unicode=not ascii_only, colour=True))
+        self._screen_of = FirstRunScreen(paper, Look(unicode=not ascii_only, colour=True), SystemClock())
         for theme in OURS:
             self.register_theme(theme)
         self.theme = chosen("auto", self.available_themes, os.environ)
@@ -36,9 +37,9 @@ class FirstRunApp(App[bool]):
         return outliving(super().get_driver_class())
 
     def on_mount(self) -> None:
-        self.push_screen(self._screen_of)
+        self.push_screen(self._screen_of, self.exit)
 
 
-def ask_first(config: Path, store_path: Path, *, ascii_only: bool = False) -> bool:
-    """Ask for a first instrument and write *config*; whether it was written."""
-    return bool(FirstRunApp(config, store_path, ascii_only=ascii_only).run())
+def ask_first(config: Path, store_path: Path, *, adding: bool = False, ascii_only: bool = False) -> bool:
+    """Ask for a first instrument, or for one more, and write it into *config*; whether it was written."""
+    return bool(FirstRunApp(Paper(config, store_path, adding), ascii_only=ascii_only).run())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, RadioSet, Static
 
 from exlab_sync_tui.errors import ExlabSyncError
@@ -26,13 +27,24 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
+    from exlab_sync_tui.model.clock import Clock
+
 _PAUSE = 0.3
 """Seconds without a key before an answer is tried."""
 _SIGNALS = (SENTINEL, MANIFEST, QUIESCENCE)
 
 
-class FirstRunScreen(Screen[None]):
-    """One page; the last button writes the file. It ends the app with ``True`` once it is written."""
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Where it is written: the configuration, anew or with one instrument more, and the store whose id the NAS gets."""
+
+    config: Path
+    store_path: Path
+    adding: bool = False
+
+
+class FirstRunScreen(ModalScreen[bool]):
+    """One page; the last button writes the file. It ends with ``True`` once it is written."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["form.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,15 +54,29 @@ class FirstRunScreen(Screen[None]):
         Binding("up", "app.focus_previous", "Previous", show=False),
     ]
 
-    def __init__(self, config: Path, store_path: Path, look: Look) -> None:
+    def __init__(self, paper: Paper, look: Look, clock: Clock) -> None:
         super().__init__()
-        self._config = config
-        self._store_path = store_path
+        self._paper = paper
         self._look = look
+        self._clock = clock
         self._named = False
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.assemble(("exlab-sync", "bold $primary"), "  Your first instrument"), id="form-title")
+        place = safe_text(self._paper.config)
+        title, says, write = (
+            (
+                "One more instrument",
+                f"Adds it to {place}, where everything else stays, and keeps a copy of the file as it is now.",
+                "Add it  ctrl+s",
+            )
+            if self._paper.adding
+            else (
+                "Your first instrument",
+                f"Writes {place}. Nothing of yours is changed, nothing is sent yet.",
+                "Write it and begin  ctrl+s",
+            )
+        )
+        yield Static(Content.assemble(("exlab-sync", "bold $primary"), f"  {title}"), id="form-title")
         with VerticalScroll(id="form", can_focus=False):
             yield Static(
                 "Three questions; every answer is tried at once, and nothing is written before the end.", markup=False
@@ -73,11 +99,9 @@ class FirstRunScreen(Screen[None]):
             yield Input(placeholder="/mnt/nas/lab", compact=True, id="nas")
             yield Static("", markup=False, id="tried-nas", classes="tried")
             yield Tick("A folder of this PC is meant, not a share", compact=True, id="local")
-            yield Static(
-                f"Writes {safe_text(self._config)}. Nothing of yours is changed, nothing is sent yet.", id="says"
-            )
+            yield Static(says, markup=False, id="says")
             with Horizontal(id="form-buttons"):
-                yield Button("Write it and begin  ctrl+s", id="write", compact=True)
+                yield Button(write, id="write", compact=True)
                 yield Button("Not now  esc", id="leave", compact=True)
 
     def on_mount(self) -> None:
@@ -128,7 +152,7 @@ class FirstRunScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """End without writing anything."""
-        self.app.exit()
+        self.dismiss(False)
 
     def action_write(self) -> None:
         """Write the file, if the answers hold."""
@@ -168,8 +192,15 @@ class FirstRunScreen(Screen[None]):
                 says.update(Content.styled(f"{self._look.glyph(BAD)} {tried.sentence}", "bold $error"))
                 return
         try:
-            await first_run.write(answers, self._config, self._store_path)
+            await self._put_down(answers)
         except ExlabSyncError as error:
             says.update(Content.styled(f"{self._look.glyph(BAD)} {safe_text(error)}", "bold $error"))
             return
-        self.app.exit(True)
+        self.dismiss(True)
+
+    async def _put_down(self, answers: Answers) -> None:
+        paper = self._paper
+        if paper.adding:
+            await first_run.add(answers, paper.config, paper.store_path, self._clock.now())
+        else:
+            await first_run.write(answers, paper.config, paper.store_path)
