@@ -78,8 +78,8 @@ async def _lab(name: str) -> tuple[FakeCockpit, FakePremises, Lab]:
     around = FakePremises(
         findings={blocked: Objections((finding,), (_override(name),))}, logs={broken: RunLog((safe_text(name), "end"))}
     )
-    for kind in (EventKind.RUN_FAILED, EventKind.HOLD_SET):
-        cockpit.say(kind, f"It said {name}", run_path=broken, equipment_id=CONFOCAL, data={"hold": name})
+    for news in (EventKind.RUN_FAILED, EventKind.HOLD_SET):
+        cockpit.say(news, f"It said {name}", run_path=broken, equipment_id=CONFOCAL, data={"hold": name})
     foreseen = (
         Foreseen(broken, job.id, CONFOCAL, 1, 5),
         Foreseen(blocked, "2", CONFOCAL, 1, 5, "age", f"not yet: {name}", NOW),

@@ -13,12 +13,14 @@ from tests.tui.conftest import opened
 from tests.tui.lab import FakeCockpit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from tests.tui.conftest import Console
 
 EVERYTHING = (*COMMANDS, *MOVES)
-TESTS = {
+TESTS: dict[str, Callable[..., object]] = {
     "run.retry": test_keys.test_r_retries_the_selected_run_and_says_what_became_of_it,
     "run.retry_all": test_commands.test_capital_r_retries_every_failed_run_after_a_question,
     "run.verify": test_keys.test_v_verifies_the_selected_run,
