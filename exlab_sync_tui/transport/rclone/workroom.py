@@ -7,17 +7,16 @@ send, and a link to the run folder, so that no part of its own path has to be pu
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.transport.rclone.names import sayable, standard
+from exlab_sync_tui.transport.tools.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from exlab_sync_tui.model.entry import FileRecord
     from exlab_sync_tui.transport.rclone.remote import Remote
@@ -31,7 +30,7 @@ class Workroom:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
-        self._folder: Path | None = None
+        self._room: Room | None = None
         self._numbers = count(1)
 
     @contextmanager
@@ -96,11 +95,11 @@ class Workroom:
 
     def close(self) -> None:
         """Remove the folder; idempotent."""
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        room, self._room = self._room, None
+        if room is not None:
+            room.close()
 
     def _fresh(self, kind: str) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="exlab-rclone-"))
-        return self._folder / f"{kind}-{next(self._numbers)}"
+        if self._room is None:
+            self._room = Room()
+        return self._room.path / f"{kind}-{next(self._numbers)}"

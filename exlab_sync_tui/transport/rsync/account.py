@@ -8,11 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
-import tempfile
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.errors import TransportError
@@ -24,9 +21,11 @@ from exlab_sync_tui.transport.ssh.access import ssh_options
 from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, about_host_key, from_ssh
 from exlab_sync_tui.transport.tools.child import Child
 from exlab_sync_tui.transport.tools.found import RSYNC, SSH, path_of, refuse_too_old, version_in
+from exlab_sync_tui.transport.tools.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
 
     from exlab_sync_tui.transport.ssh.access import SshAccess
 
@@ -53,7 +52,7 @@ class Account:
     def __init__(self, access: SshAccess, lease_fd: int | None) -> None:
         self.access = access
         self._lease_fd = lease_fd
-        self._room: Path | None = None
+        self._room: Room | None = None
         self._numbers = 0
         self._master: Child | None = None
         self._opening = asyncio.Lock()
@@ -184,8 +183,8 @@ class Account:
     def room(self) -> Path:
         """A private folder, whose path has no blanks and is short enough for a socket."""
         if self._room is None:
-            self._room = Path(tempfile.mkdtemp(prefix="exlab-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108
-        return self._room
+            self._room = Room()
+        return self._room.path
 
     def fresh(self, kind: str) -> Path:
         """A new folder in there."""
@@ -221,7 +220,7 @@ class Account:
         await self.hang_up()
         room, self._room = self._room, None
         if room is not None:
-            await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
+            await asyncio.to_thread(room.close)
 
 
 async def _tail(child: Child) -> str:
