@@ -5,11 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
-import mmap
 import os
 import stat
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -126,10 +124,8 @@ _AT_FDCWD = -100 if sys.platform == "linux" else -2
 _RENAME_NEW = 1 if sys.platform == "linux" else 4  # RENAME_NOREPLACE, RENAME_EXCL
 _PASSING_INODES = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "9p"})
 _NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-_MAP_FAILED = ctypes.c_void_p(-1).value
 _NO_LINKS = _NOT_OFFERED | {errno.EPERM, errno.EMLINK}
 _IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
-_WRITE_OUT = 2  # SYNC_FILE_RANGE_WRITE
 _FULL_FSYNC = 51  # F_FULLFSYNC: fsync(2) on macOS stops at the drive's own cache
 _SYNCFS_REPORTS_SINCE = (5, 8)
 _SYNCFS_REACHES = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "nfs", "nfs4"})
@@ -142,7 +138,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 
 @functools.cache
-def _libc() -> Any:
+def libc() -> Any:
+    """The C library, for what Python does not offer; ``ctypes.get_errno`` tells why a call failed."""
     library = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux":
         library.mmap.restype = ctypes.c_void_p
@@ -166,7 +163,7 @@ def rename_new(old: str, new: str, *, old_dir: int | None = None, new_dir: int |
         if sys.platform == "win32":
             os.rename(old, new)  # noqa: PTH104  # refuses to replace by itself
         else:
-            call = _libc().renameat2 if sys.platform == "linux" else _libc().renameatx_np
+            call = libc().renameat2 if sys.platform == "linux" else libc().renameatx_np
             near, far = (_AT_FDCWD if fd is None else fd for fd in (old_dir, new_dir))
             _checked(call(near, os.fsencode(old), far, os.fsencode(new), _RENAME_NEW), old)
     except OSError as error:
@@ -231,64 +228,7 @@ def can_flush_at_once(fd: int | None) -> bool:
 
 def flush_file_system(fd: int) -> None:
     """Flush everything of the file system that holds *fd*; raises what went wrong since *fd* was opened (syncfs(2))."""
-    _checked(_libc().syncfs(fd))
-
-
-def start_writing_out(fd: int, offset: int, length: int) -> None:
-    """Let the system begin to write a range to its disk or server; only a hint, whose errors ``flush_file`` reports."""
-    if sys.platform == "linux":
-        _libc().sync_file_range(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _WRITE_OUT)
-
-
-def open_past_cache(path: str, dir_fd: int | None = None) -> int:
-    """Open for reads that bypass this PC's cache; ``OSError`` (``EINVAL``) where the file system has no such thing.
-
-    Offsets, lengths and the buffer's address must be multiples of 4096 (open(2), ``O_DIRECT``).
-    """
-    if sys.platform == "darwin":
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
-        fcntl.fcntl(fd, fcntl.F_NOCACHE, 1)
-        return fd
-    if sys.platform == "win32" or not hasattr(os, "O_DIRECT"):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-    return os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=dir_fd)
-
-
-def read_plainly(fd: int) -> None:
-    """Make an open file read through the cache again."""
-    if sys.platform == "linux":
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
-
-
-_DROP_PAUSES = (0.0, 0.001, 0.01, 0.05, 0.25)
-"""Seconds before each try to get a range out of the cache: a page that another processor has at hand stays a while."""
-
-
-def drop_cached(fd: int, offset: int, length: int) -> bool:
-    """Flush a file and get a range out of the cache; whether it is known to be gone. *offset* begins a page."""
-    if sys.platform != "linux":
-        return False
-    os.fsync(fd)
-    for pause in _DROP_PAUSES:
-        time.sleep(pause)
-        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
-        if not _is_cached(fd, offset, length):
-            return True
-    return False
-
-
-def _is_cached(fd: int, offset: int, length: int) -> bool:
-    """Whether any page of a range is, or may be, in the cache; asking reads none (mincore(2))."""
-    libc, span = _libc(), ctypes.c_size_t(length)
-    address = libc.mmap(None, span, mmap.PROT_READ, mmap.MAP_SHARED, fd, ctypes.c_int64(offset))
-    if address == _MAP_FAILED:
-        return True
-    place = ctypes.c_void_p(address)
-    try:
-        pages = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
-        return libc.mincore(place, span, pages) != 0 or any(page & 1 for page in set(pages.raw))
-    finally:
-        libc.munmap(place, span)
+    _checked(libc().syncfs(fd))
 
 
 def file_system(fd: int) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exlab_sync_tui import platform
-from exlab_sync_tui.transport.copier import large, read
+from exlab_sync_tui.transport.copier import large, page_cache, read
 from exlab_sync_tui.transport.copier.read import READ_BACK, READ_BACK_CACHED
 from exlab_sync_tui.transport.copier.send import Checker, Sender
 from exlab_sync_tui.transport.copier.source import Source
@@ -356,11 +356,11 @@ def no_direct(*_: Any, **__: Any) -> int:
 def test_without_a_way_past_the_cache_the_pages_are_dropped_and_that_is_checked(
     bench: Bench, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(platform, "open_past_cache", no_direct)
+    monkeypatch.setattr(page_cache, "open_past_cache", no_direct)
     data = os.urandom(size)
     outcomes, _ = bench.send(bench.put("a", data))
     assert outcomes[0][:2] == (sha(data), sha(data))
-    monkeypatch.setattr(platform, "_is_cached", lambda *_: True)
+    monkeypatch.setattr(page_cache, "_is_cached", lambda *_: True)
     outcomes, _ = bench.send(bench.put("b", data))
     assert outcomes == [(sha(data), sha(data), READ_BACK_CACHED)]
 
@@ -368,18 +368,54 @@ def test_without_a_way_past_the_cache_the_pages_are_dropped_and_that_is_checked(
 def test_a_file_system_that_takes_the_flag_and_refuses_the_read_is_read_plainly(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, calls = os.preadv, []
+    plain, calls = os.preadv, list[Any]()
 
     def refuse_once(*arguments: Any) -> int:
-        calls.append(arguments)
-        if len(calls) == 1:
+        if len(arguments) == 3 and not calls:  # the far read: whether the source is in the cache is asked with a flag
+            calls.append(arguments)
             raise OSError(errno.EINVAL, "Invalid argument")
         return plain(*arguments)
 
     monkeypatch.setattr(os, "preadv", refuse_once)
-    monkeypatch.setattr(platform, "_is_cached", lambda *_: False)
+    monkeypatch.setattr(page_cache, "_is_cached", lambda *_: False)
     data = os.urandom(3 * MIB)
     assert bench.send(bench.put("a", data))[0] == [(sha(data), sha(data), READ_BACK)]
+
+
+def held(path: Path) -> float:
+    """How much of a file is in this PC's cache, by pieces of 1 MiB in which any page is: 0 to 1."""
+    size = path.stat().st_size
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        pieces = [page_cache._is_cached(fd, start, min(MIB, size - start)) for start in range(0, size, MIB)]
+    finally:
+        os.close(fd)
+    return sum(pieces) / len(pieces)
+
+
+def forgotten(path: Path) -> bool:
+    """Get a file out of the cache; whether this file system can do that and tell."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return page_cache.drop_cached(fd, 0, path.stat().st_size)
+    finally:
+        os.close(fd)
+
+
+def test_what_only_passes_through_does_not_stay_in_memory(bench: Bench) -> None:
+    part = bench.put("a", os.urandom(large.LARGE + 5))
+    if not forgotten(bench.near / "a"):
+        pytest.skip("this file system keeps what it has in memory")
+    bench.send(part)
+    assert held(bench.near / "a") < 0.2, "the kernel may keep what another processor has at hand"
+    assert held(bench.far / "a") < 0.2
+
+
+def test_what_was_in_memory_before_stays_there(bench: Bench) -> None:
+    part = bench.put("a", os.urandom(large.LARGE + 5))
+    assert held(bench.near / "a") == 1
+    bench.send(part)
+    assert held(bench.near / "a") == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exlab_sync_tui import platform
+from exlab_sync_tui.transport.copier import page_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ class _WithoutExclusiveRename:
 @pytest.fixture(params=["native", "fallback", "fallback without links"])
 def renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param != "native":
-        monkeypatch.setattr(platform, "_libc", _WithoutExclusiveRename)
+        monkeypatch.setattr(platform, "libc", _WithoutExclusiveRename)
     if request.param == "fallback without links":
 
         def refuse(*_: object, **__: object) -> None:
@@ -134,13 +135,13 @@ def test_dropped_pages_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     fd = os.open(tmp_path / "a", os.O_RDONLY)
     try:
         assert os.read(fd, 1) == b"\0"
-        assert platform._is_cached(fd, 0, 100_000)
+        assert page_cache._is_cached(fd, 0, 100_000)
         if platform.file_system(fd) in {"ext4", "xfs", "btrfs"}:
-            assert platform.drop_cached(fd, 0, 100_000)
+            assert page_cache.drop_cached(fd, 0, 100_000)
         monkeypatch.setattr(os, "posix_fadvise", lambda *_: None)
         os.pread(fd, 100_000, 0)
-        assert not platform.drop_cached(fd, 0, 100_000)
-        assert platform._is_cached(-1, 0, 100_000), "what cannot be asked counts as cached"
+        assert not page_cache.drop_cached(fd, 0, 100_000)
+        assert page_cache._is_cached(-1, 0, 100_000), "what cannot be asked counts as cached"
     finally:
         os.close(fd)
 

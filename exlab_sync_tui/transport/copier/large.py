@@ -11,7 +11,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Self
 
-from exlab_sync_tui import platform
+from exlab_sync_tui.transport.copier import page_cache
 from exlab_sync_tui.transport.copier.target import Target
 from exlab_sync_tui.transport.copier.trail import LAG, Trail
 
@@ -125,6 +125,6 @@ class LargeFile:
             offset += count
             flow.moved(sent=count)
             if offset - begun >= LAG and not trail.in_memory:
-                platform.start_writing_out(self._target.fd, begun, offset - begun)
+                page_cache.start_writing_out(self._target.fd, begun, offset - begun)
                 begun = offset
             trail.grown(offset)

@@ -10,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui import platform
+from exlab_sync_tui.transport.copier import page_cache
 
 if TYPE_CHECKING:
     from exlab_sync_tui.transport.copier.wire import Flow
@@ -44,7 +45,7 @@ class FarReader:
         try:
             if self._mode == _DIRECT:
                 try:
-                    return self._regular(platform.open_past_cache(folder.base + name, folder.fd), direct=True)
+                    return self._regular(page_cache.open_past_cache(folder.base + name, folder.fd), direct=True)
                 except OSError as error:
                     if error.errno not in _NO_DIRECT:
                         raise
@@ -112,7 +113,7 @@ class FarFile:
         """Get a range out of the cache before it is read, where reads do not pass it by themselves."""
         if not self._direct and self._reader.drops and length:
             start = offset - offset % _ALIGNED
-            self._proved &= platform.drop_cached(self.fd, start, offset + length - start)
+            self._proved &= page_cache.drop_cached(self.fd, start, offset + length - start)
 
     def read(self, offset: int, length: int) -> memoryview:
         """Up to *length* bytes at *offset*, empty only at the end; valid until the next read of the same reader."""
@@ -123,7 +124,7 @@ class FarFile:
         except OSError as error:
             if not self._direct or error.errno not in _NO_DIRECT:
                 raise
-            platform.read_plainly(self.fd)
+            page_cache.read_plainly(self.fd)
             self._direct = False
             self._reader.give_up_direct()
             self.refresh(start, os.fstat(self.fd).st_size - start)
@@ -138,9 +139,15 @@ class FarFile:
         self._view[: len(data)] = data
         return len(data)
 
+    def let_go(self, upto: int) -> None:
+        """Nobody needs the first *upto* bytes in this PC's memory any more; only a hint."""
+        if not self._reader.in_memory:
+            page_cache.let_go(self.fd, 0, upto)
+
     def close(self) -> None:
-        """Close it; idempotent."""
+        """Close it, and leave nothing of it in this PC's memory; idempotent."""
         if self.fd >= 0:
+            self.let_go(0)
             os.close(self.fd)
             self.fd = -1
 

@@ -1,4 +1,7 @@
-"""Is this still the file of the snapshot, right before and right after it is read?"""
+"""Is this still the file of the snapshot, right before and right after it is read?
+
+What had to be fetched into this PC's memory is given back right behind the reader; what was there already stays.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,28 @@ import os
 import stat
 from typing import TYPE_CHECKING, Self
 
+from exlab_sync_tui.transport.copier import page_cache
 from exlab_sync_tui.transport.copier.wire import Side, Trouble
 
 if TYPE_CHECKING:
     from exlab_sync_tui.transport.copier.wire import FilePart
     from exlab_sync_tui.tree.folder import Folder
 
+_GIVE_BACK = 8 << 20
+"""Bytes of a file that are kept at most behind the reader."""
+
 
 class Source:
     """A local file that is being read; every difference from its record raises ``Trouble`` (``FORMATS.md`` §4)."""
 
-    __slots__ = ("_folder", "_name", "_opened", "_part", "fd")
+    __slots__ = ("_fetched", "_folder", "_given_back", "_name", "_opened", "_part", "_read", "fd")
 
     def __init__(self, folder: Folder, name: str, part: FilePart) -> None:
         self._folder = folder
         self._name = name
         self._part = part
+        self._fetched = False
+        self._read = self._given_back = 0
         try:
             self.fd = folder.open_file(name)
         except OSError as error:
@@ -31,6 +40,7 @@ class Source:
         try:
             info = os.fstat(self.fd)
             self._opened = (info.st_ino, info.st_dev)
+            self._fetched = not page_cache.is_held(self.fd)
             self._compare(info)
         except BaseException:
             self.close()
@@ -49,6 +59,11 @@ class Source:
             raise Trouble(Side.NEAR, self._part[0], error.errno or 0) from None
         if not count:
             raise Trouble(Side.CHANGED, self._part[0], detail="it became shorter while it was read")
+        if self._fetched:
+            self._read += count
+            if self._read - self._given_back >= _GIVE_BACK:
+                page_cache.let_go(self.fd, 0, self._read)
+                self._given_back = self._read
         return count
 
     def hash_beginning(self, length: int, view: memoryview) -> hashlib._Hash:
@@ -63,6 +78,7 @@ class Source:
     def rewind(self) -> None:
         """Start again from the first byte."""
         os.lseek(self.fd, 0, os.SEEK_SET)
+        self._read = self._given_back = 0
 
     def check_unchanged(self) -> None:
         """After the last read: the name still leads to the file that was read, and that is as it was before."""
@@ -93,6 +109,8 @@ class Source:
 
     def close(self) -> None:
         """Close it."""
+        if self._fetched:
+            page_cache.let_go(self.fd)
         os.close(self.fd)
 
     def __enter__(self) -> Self:

@@ -91,6 +91,7 @@ class Trail:
                 while upto is not None:
                     upto = self._next_stop()
                     self._read_on(file, upto)
+                    file.let_go(self._position)
                 self._rung = file.rung
         except OSError as error:
             self._fail(Trouble(Side.FAR, self._rel, error.errno or 0))
