@@ -47,7 +47,7 @@ equipment:
         #schedule:
           #- {days: [mon, tue, wed, thu, fri], from: "08:00", to: "18:00"}
 
-# An SSH server instead of a mount (type: rsync_ssh has the same keys without connections):
+# An SSH server instead of a mount (type: rsync_ssh has the same keys):
 #    transport:
 #      type: sftp
 #      ssh_target: lab@nas01.example.org
@@ -55,7 +55,6 @@ equipment:
 #      ssh_key_path: ~/.ssh/id_ed25519
 #      known_hosts: ~/.ssh/known_hosts
 #      remote_path: /srv/lab
-#      connections: 0                   # the program opens two: one for what is small, one for the bulk
 # Before the first run: let the key in (`ssh-copy-id -i ~/.ssh/id_ed25519 lab@nas01.example.org`), accept the host key
 # once (`ssh lab@nas01.example.org`, after comparing its fingerprint), then `exlab-sync destination adopt`.
 #

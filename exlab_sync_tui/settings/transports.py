@@ -99,7 +99,7 @@ class SftpTransport(_Ssh):
     type: Literal["sftp"]
     """Always ``sftp``."""
     connections: Annotated[int, Number, Field(ge=0, le=64)] = 0
-    """Accepted as it is; the program opens one connection for what is small and one for the bulk."""
+    """Accepted, without effect: the program opens one for what is small and one for the bulk; more are no faster."""
 
 
 class RsyncSshTransport(_Ssh):
