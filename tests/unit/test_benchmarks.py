@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks import datasets, peers, report, scale
+from tests.benchmarks import datasets, limit, peers, report, scale
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.curves import Curve, as_json
 from tests.benchmarks.datasets import KIB, DataSet
@@ -178,3 +178,17 @@ def test_every_curve_of_the_scale_is_measured_on_runs_that_are_safe(kind: str) -
     assert len(said) == 1
     assert len({curve.unit for curve in found}) == len(found)
     assert all(curve.values[0] > 0 for curve in found), said
+
+
+def test_a_limit_is_judged_by_all_that_moved_and_by_the_worst_moment() -> None:
+    rate = 8 * 128 * 1024
+    held = limit.judge([(0.0, 0), (1.0, rate), (2.0, round(2.5 * rate)), (10.0, 10 * rate)], 8)
+    assert held == limit.Held(8, 0.0, 0.5)
+    with pytest.raises(ValueError, match="nothing moved"):
+        limit.judge([(0.0, 0)], 8)
+
+
+async def test_a_limit_is_watched_on_a_real_transfer(tmp_path: Path) -> None:
+    held = await limit.measure(tmp_path, 80, seconds=0.3)
+    assert held.mbps == 80
+    assert held.percent_off > -100
