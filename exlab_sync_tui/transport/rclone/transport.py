@@ -197,12 +197,16 @@ class RcloneTransport:
         async with self._there():
             await self._refuse_taken(final)
             # should something appear there in this moment, Immutable keeps it as it is
-            await self._remote.daemon.call(
-                "sync/move",
-                srcFs=self._remote.fs_of(assembled),
-                dstFs=self._remote.fs_of(final),
-                _config={"Immutable": True},
-            )
+            try:
+                await self._remote.daemon.call(
+                    "sync/move",
+                    srcFs=self._remote.fs_of(assembled),
+                    dstFs=self._remote.fs_of(final),
+                    _config={"Immutable": True},
+                )
+            except TransportError:
+                await self._refuse_taken(final)
+                raise
 
     async def publish_file(self, assembled: str, final: str, rel: str) -> None:
         """Move one assembled file into a published run on the server without replacing anything."""

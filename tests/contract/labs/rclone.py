@@ -72,7 +72,7 @@ def webdav(far_root: Path) -> Iterator[list[str]]:
     if RCLONE is None:
         pytest.skip("rclone is not installed")
     environment = os.environ | {"RCLONE_USER": "lab", "RCLONE_PASS": "open sesame"}
-    command = [RCLONE, "serve", "webdav", "--addr", "127.0.0.1:0", "--config", os.devnull, "--dir-cache-time", "1s"]
+    command = [RCLONE, "serve", "webdav", "--addr", "127.0.0.1:0", "--config", os.devnull, "--dir-cache-time", "1ms"]
     server = subprocess.Popen([*command, str(far_root)], stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stderr is not None
     try:
