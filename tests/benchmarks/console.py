@@ -138,7 +138,7 @@ def measure_answers(lab: Lab, runs: int, files: int) -> tuple[dict[str, float], 
         told["filter by a common part"] = screen.answer("/run", f"of {runs:,} runs")
         screen.answer("\x1b", "failed")
         screen.answer(":", "a part of a run's name")
-        told["go to a name"] = screen.answer("Run_012345\r", "Run_012344")
+        told["go to a name"] = screen.answer("Run_012345\r", "Run_012346")
         screen.answer("1g5", "verified")
         told[f"story of a run of {files:,} files"] = screen.answer("g\r", "Story, newest first")
         told[f"its {files:,} files"] = screen.answer("]", "tile_0000001.tif")

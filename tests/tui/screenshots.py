@@ -63,6 +63,7 @@ class Studio:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{texts} never came:\n" + "\n".join(self.lines))
             await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)  # what else belongs to it is drawn, too
 
     @property
     def lines(self) -> list[str]:

@@ -317,7 +317,7 @@ class MainScreen(Detailed, Screen[None]):
             whose = f" of {safe_text(wanted.equipment_id)}" if wanted.equipment_id else ""
             return f"{_NONE[wanted.view].format(whose=whose)} Press 1 for all runs."
         if not self.lab.instruments:
-            return "No instrument is configured yet: `exlab-sync init` writes a configuration to fill in."
+            return "No instrument is configured yet: press A to add the first one."
         widest = max(len(one.id) for one in self.lab.instruments)
         lines = [f"{safe_text(one.id):<{widest}}  {safe_text(one.folder)}" for one in self.lab.instruments]
         return "No runs yet. A finished run in one of these folders appears here by itself:\n\n" + "\n".join(lines)

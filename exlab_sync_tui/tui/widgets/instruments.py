@@ -96,7 +96,7 @@ class Instruments(Static):
     def render(self) -> Content:
         shown, every = self._shown, self._lab.instruments
         if not every:
-            return Content("No instrument is configured.")
+            return Content.styled(f"{' ' * _MARGIN}No instrument yet.", "$secondary")
         columns = _Columns(self.size.width, max(len(one.id) for one in shown), self._look)
         lines = [] if self._is_worded else [Content.styled(columns.titles(), "$secondary")]
         lines += [self._line(one, columns) for one in shown]

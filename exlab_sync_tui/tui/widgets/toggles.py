@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from textual.content import Content
 from textual.widgets import Checkbox, RadioButton
-
-if TYPE_CHECKING:
-    from textual.content import Content
 
 _ON, _OFF = "x", " "
 
@@ -15,20 +11,14 @@ _ON, _OFF = "x", " "
 class Tick(Checkbox):
     """``[x]`` or ``[ ]``."""
 
-    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", _OFF, "]"
-
-    def render(self) -> Content:
-        """The box as it is now, and its label."""
-        self.BUTTON_INNER = _ON if self.value else _OFF
-        return super().render()
+    @property
+    def _button(self) -> Content:
+        return Content.styled(f"[{_ON if self.value else _OFF}]", "bold" if self.value else "")
 
 
 class Choice(RadioButton):
     """``(x)`` or ``( )``."""
 
-    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "(", _OFF, ")"
-
-    def render(self) -> Content:
-        """The choice as it is now, and its label."""
-        self.BUTTON_INNER = _ON if self.value else _OFF
-        return super().render()
+    @property
+    def _button(self) -> Content:
+        return Content.styled(f"({_ON if self.value else _OFF})", "bold" if self.value else "")
