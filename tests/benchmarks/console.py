@@ -140,7 +140,7 @@ def measure_answers(lab: Lab, runs: int, files: int) -> tuple[dict[str, float], 
         screen.answer(":", "a part of a run's name")
         told["go to a name"] = screen.answer("Run_012345\r", "Run_012346")
         screen.answer("1g5", "verified")
-        told[f"story of a run of {files:,} files"] = screen.answer("g\r", "Story, newest first")
+        told[f"story of a run of {files:,} files"] = screen.answer("g\r", "is safe at")
         told[f"its {files:,} files"] = screen.answer("]", "tile_0000001.tif")
         screen.quiet(0.5)
         os.write(screen.ours, b"\t\t")
