@@ -47,10 +47,16 @@ class AssembledWay:
         self._transport = transport
         self._direct = direct
         self._adoption = Adoption(transport)
+        self._renames: bool | None = None
 
     async def state(self) -> DestinationState | None:
         """Whether the destination is there, which one it is, and how much room it has."""
-        return await self._transport.probe()
+        return await self._probe()
+
+    async def _probe(self) -> DestinationState:
+        state = await self._transport.probe()
+        self._renames = state.capabilities.renames_folders
+        return state
 
     def expect(self, destination_id: str) -> None:
         """Every operation looks at the marker again, so that a share mounted meanwhile is not taken for ours."""
@@ -107,10 +113,9 @@ class AssembledWay:
 
     async def manner(self) -> str:
         """``renamed`` or ``direct``, for the receipt."""
-        if self._direct:
-            return "direct"
-        state = await self._transport.probe()
-        return "renamed" if state.capabilities.renames_folders else "direct"
+        if not self._direct and self._renames is None:
+            await self._probe()
+        return "renamed" if self._renames and not self._direct else "direct"
 
     async def publish(self, trip: Trip, papers: Papers) -> None:
         """Write the papers beside the data, read them back, then rename; or file by file, the papers last."""
