@@ -154,6 +154,19 @@ ROWS = (
         tests=(f"{_ACCEPTANCE}/test_hostile_names.py", f"{_UNIT}/test_cleanup_release.py::TestNothingElse"),
         asserted=_SIDES | {"S1", "S9"},
     ),
+    Row(
+        "a secret in a configuration or in a tool's words; a host key that is another one",
+        tests=(
+            f"{_UNIT}/test_settings_loading.py::test_a_secret_is_refused_by_name_and_never_shown",
+            f"{_UNIT}/test_headless_lines.py::test_a_line_says_which_run_it_is_about_and_has_no_secret",
+            f"{_UNIT}/test_engine_review.py::test_a_tool_s_words_are_shown_without_secrets",
+            f"{_UNIT}/test_doctor_bundle.py::test_no_secret_is_in_the_archive",
+            "tests/contract/test_tool_limits.py::test_no_secret_is_in_an_argument_list_and_the_config_is_not_touched",
+            f"{_ACCEPTANCE}/test_sftp.py::test_a_changed_host_key_shows_both_fingerprints_and_the_commands_that_accept_it",
+            f"{_ACCEPTANCE}/test_tool_faults.py::test_another_host_key_holds_the_destination_and_nothing_is_sent",
+        ),
+        asserted=frozenset({"S8"}),
+    ),
 )
 
 

@@ -22,12 +22,12 @@ _ROOT = Path(__file__).parents[2]
 def test_every_test_that_a_row_names_is_there(node: str) -> None:
     file, _, name = node.partition("::")
     text = (_ROOT / file).read_text(encoding="utf-8")
-    assert not name or f"class {name}" in text
+    assert not name or f"class {name}:" in text or f"def {name}(" in text
 
 
 def test_every_invariant_has_a_row() -> None:
     seen = {name for row in ROWS for name in (row.asserted | (JUDGED if row.play else frozenset()))}
-    assert seen >= set(INVARIANTS) - {"S8"}, "secrets are no matter of these faults"
+    assert seen >= set(INVARIANTS)
 
 
 def test_what_the_judge_objects_to_is_shown_and_ends_with_one(
