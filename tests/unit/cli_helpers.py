@@ -31,6 +31,10 @@ MISMATCH = "hash_mismatch: 1 file differs."
 BLOCKED = "Blocked by the gate: unresolved_placeholder_token at a<b>: it was never filled in."
 
 
+AS_IT_IS = {"EXLAB_SYNC_SYNC__PRIORITY": "normal"}
+"""A verb that runs in the test's own process must not lower that for all tests behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """A folder with a configuration, a state folder and runs that need not exist."""
@@ -54,7 +58,7 @@ class Shelf:
 
     def ask(self, *arguments: str) -> Result:
         """The verb with this shelf's configuration and state."""
-        return CliRunner().invoke(app, [*self.options, *arguments], catch_exceptions=False)
+        return CliRunner(env=AS_IT_IS).invoke(app, [*self.options, *arguments], catch_exceptions=False)
 
     def ask_json(self, *arguments: str) -> object:
         done = self.ask(*arguments, "--json")

@@ -18,7 +18,7 @@ from exlab_sync_tui.cli.errors import Sentences
 from exlab_sync_tui.cli.place import Place, place_options
 from exlab_sync_tui.errors import EngineNeededError, NotFoundError
 from exlab_sync_tui.settings import locations
-from tests.unit.cli_helpers import Shelf, make_shelf
+from tests.unit.cli_helpers import AS_IT_IS, Shelf, make_shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def ask(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    return CliRunner(env=AS_IT_IS).invoke(app, list(arguments), catch_exceptions=False)
 
 
 @pytest.mark.parametrize("verb", VERBS)

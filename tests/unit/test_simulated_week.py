@@ -30,9 +30,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
 class Hanging(FakeTransport):
     """A destination that takes a file and never says anything again."""
 
+    let_go = 0
+
     async def push(self, plan: PushPlan) -> AsyncGenerator[Sequence[FileRecord], None]:  # noqa: ARG002  # never reads it
         self.calls["push"] += 1
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.let_go += 1
         yield []
 
 
@@ -101,13 +106,16 @@ async def test_a_lane_that_hangs_for_ever_keeps_no_other_lane_waiting(tmp_path: 
 
 async def test_a_lane_that_hangs_is_ended_as_stalled_and_tried_again_later(tmp_path: Path) -> None:
     lab = WeekLab(tmp_path)
-    client = lab.client(make=lambda _: Hanging(title="nas01"))
+    hanging = Hanging(title="nas01")
+    client = lab.client(make=lambda _: hanging)
     async with client:
         handle = await client.enqueue(lab.write_run(INSTRUMENTS[0], "Run_hangs"))
-        while lab.transports[INSTRUMENTS[0]].calls["push"] == 0:
+        while hanging.calls["push"] == 0:
+            await breathe()
+        while not hanging.let_go:
+            await lab.clock.advance(10)
             await breathe()
         while (job := await client.store.job(handle.job_id)) is None or job.state is SyncJobState.RUNNING:
-            await lab.clock.advance(30)
             await breathe()
         assert (job.state, job.attempts) == (SyncJobState.QUEUED, 1)
         assert "has not moved a byte for 2 min" in (job.last_error or "")
