@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui.errors import StoppedError, TransportError, TransportErrorKind
 from exlab_sync_tui.text import safe_text
+from exlab_sync_tui.tree.buffers import page_aligned
 from exlab_sync_tui.tree.folder import Folder
 from exlab_sync_tui.tree.paths import checked_rel
 from exlab_sync_tui.tree.snapshot import same
@@ -42,7 +43,7 @@ class TreeHasher:
         self._root = Folder.root(root)
         self._parent = self._root.duplicate()
         self._parent_rel = ""
-        self._buffer = memoryview(bytearray(BUFFER))
+        self._buffer = page_aligned(BUFFER)
         self._cancelled = cancelled
 
     def hash(self, record: FileRecord) -> FileRecord:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from exlab_sync_tui.transport.copier import page_cache
 from exlab_sync_tui.transport.copier.target import Target
 from exlab_sync_tui.transport.copier.trail import LAG, Trail
+from exlab_sync_tui.tree.buffers import page_aligned
 
 if TYPE_CHECKING:
     from exlab_sync_tui.transport.copier.source import Source
@@ -24,7 +25,7 @@ LARGE = 32 << 20
 """Bytes from which a file is read back while it is still being written."""
 
 CHUNK = 1 << 20
-_BUFFERS = 3
+_BUFFERS = 8
 
 
 class Hashing:
@@ -35,7 +36,7 @@ class Hashing:
         self._free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
         self._pieces: queue.SimpleQueue[tuple[memoryview, int] | None] = queue.SimpleQueue()
         for _ in range(_BUFFERS):
-            self._free.put(memoryview(bytearray(CHUNK)))
+            self._free.put(page_aligned(CHUNK))
         self._thread = threading.Thread(target=self._run, name="hashing", daemon=True)
         self._thread.start()
 
@@ -100,7 +101,7 @@ class LargeFile:
     def _continue(self, length: int) -> Outcome | None:
         """Go on behind what is there if that equals the source's beginning; else ``None``, and the source rewound."""
         with self._trail() as trail:
-            sha = self._source.hash_beginning(length, memoryview(bytearray(CHUNK)))
+            sha = self._source.hash_beginning(length, page_aligned(CHUNK))
             if trail.digest_at(length) != sha.digest():
                 self._source.rewind()
                 return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import mmap
 import os
 import stat
 from typing import TYPE_CHECKING, Self
 
 from exlab_sync_tui import platform
 from exlab_sync_tui.transport.copier import page_cache
+from exlab_sync_tui.tree.buffers import page_aligned
 
 if TYPE_CHECKING:
     from exlab_sync_tui.transport.copier.wire import Flow
@@ -37,7 +37,7 @@ class FarReader:
         kind = platform.file_system(folder.fd) if folder.fd is not None else ""
         self._mode = _PLAIN if kind in platform.IN_MEMORY else _DIRECT
         self.in_memory = kind in platform.IN_MEMORY
-        self.buffer = memoryview(mmap.mmap(-1, CHUNK))  # begins at a page, as O_DIRECT wants
+        self.buffer = page_aligned(CHUNK)
         self.behind_a_program = kind == "fuse" or kind.startswith("fuse.")
 
     def open(self, folder: Folder, name: str) -> FarFile:

@@ -16,6 +16,7 @@ from exlab_sync_tui.transport.copier.read import FarReader
 from exlab_sync_tui.transport.copier.source import Source
 from exlab_sync_tui.transport.copier.target import Target, make_below
 from exlab_sync_tui.transport.copier.wire import Side, Trouble
+from exlab_sync_tui.tree.buffers import page_aligned
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Sender:
         self._flow = flow
         self._reader = FarReader(far)
         self._at_once = platform.can_flush_at_once(far.fd)
-        self._view = memoryview(bytearray(CHUNK))
+        self._view = page_aligned(CHUNK)
         self._here = Place(lambda rel: _below(near, rel))
         self._there = Place(lambda rel: make_below(far, rel))
 

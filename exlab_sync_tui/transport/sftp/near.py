@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exlab_sync_tui.transport.copier.source import Source
 from exlab_sync_tui.transport.copier.wire import Side, Trouble
+from exlab_sync_tui.tree.buffers import page_aligned
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class LargeSource:
     def __init__(self, near: str, record: FileRecord) -> None:
         folder, _, name = record.rel.rpartition("/")
         self._sha = hashlib.sha256()
-        self._view = memoryview(bytearray(PIECE))
+        self._view = page_aligned(PIECE)
         try:
             with Folder.root(near) as top:
                 self._folder = top.below(folder)

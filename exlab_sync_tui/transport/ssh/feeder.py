@@ -20,6 +20,7 @@ from exlab_sync_tui.transport.copier.send import Place
 from exlab_sync_tui.transport.copier.source import Source
 from exlab_sync_tui.transport.copier.wire import Flow, Pipe, Side, Trouble
 from exlab_sync_tui.transport.ssh.agent import ABORT, CHUNK, LENGTH, PUT, REQUEST
+from exlab_sync_tui.tree.buffers import page_aligned
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Feeder:
         self._flow = flow
         self._near = ""
         self._here = Place(self._below)
-        self._view = memoryview(bytearray(CHUNK))
+        self._view = page_aligned(CHUNK)
 
     def _below(self, rel: str) -> Folder:
         with Folder.root(self._near) as top:

@@ -16,6 +16,7 @@ from exlab_sync_tui.errors import StoppedError, TransportError
 from exlab_sync_tui.transport.copier.source import Source
 from exlab_sync_tui.transport.copier.wire import Side, Trouble
 from exlab_sync_tui.transport.sentences import from_child
+from exlab_sync_tui.tree.buffers import page_aligned
 from exlab_sync_tui.tree.folder import Folder
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Near:
         except OSError as error:
             raise self._error(Trouble(Side.NEAR, ".", error.errno or 0)) from error
         self._parent, self._parent_rel = self._root.duplicate(), ""
-        self._view = memoryview(bytearray(_BUFFER))
+        self._view = page_aligned(_BUFFER)
 
     def hashed(self, records: Sequence[FileRecord]) -> Hashed:
         """Read files and take their digests; raises ``StoppedError`` after ``stop``."""
