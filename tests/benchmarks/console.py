@@ -193,23 +193,26 @@ def main() -> None:
         asyncio.run(fill(full.state / "queue.db", wish.runs, full.local, wish.files))
         none = measure(empty, wish.starts, text=b"No runs yet", idle=wish.idle, keys=())
         many = measure(full, wish.starts, text=b"failed", idle=wish.idle, keys=KEYS)
+        print(
+            f"start to first full screen   empty {none['start']:.2f} s   {wish.runs:,} runs {many['start']:.2f} s"
+            f"   ratio {many['start'] / none['start']:.2f}"
+        )
+        print(
+            f"key to paint                 median {many['key median'] * 1000:.0f} ms"
+            f"   p95 {many['key p95'] * 1000:.0f} ms"
+        )
+        print(
+            f"idle                         empty {none['idle']:.1%}   {wish.runs:,} runs {many['idle']:.1%} of a core"
+        )
         answers, in_files = measure_answers(full, wish.runs, wish.files)
     finally:
         shutil.rmtree(root)
-    print(
-        f"start to first full screen   empty {none['start']:.2f} s   {wish.runs:,} runs {many['start']:.2f} s"
-        f"   ratio {many['start'] / none['start']:.2f}"
-    )
-    print(
-        f"key to paint                 median {many['key median'] * 1000:.0f} ms   p95 {many['key p95'] * 1000:.0f} ms"
-    )
     print(
         f"key to paint in {wish.files:,} files  median {statistics.median(in_files) * 1000:.0f} ms"
         f"   p95 {in_files[int(len(in_files) * 0.95)] * 1000:.0f} ms"
     )
     for question, seconds in answers.items():
         print(f"{question:<36} {seconds * 1000:.0f} ms")
-    print(f"idle                         empty {none['idle']:.1%}   {wish.runs:,} runs {many['idle']:.1%} of a core")
 
 
 if __name__ == "__main__":
