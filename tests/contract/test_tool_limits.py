@@ -15,6 +15,7 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.transport.base import Pulse
 from exlab_sync_tui.transport.limiter import Limiter
+from exlab_sync_tui.transport.rclone.daemon import Daemon
 from exlab_sync_tui.transport.rclone.names import on_local_disk, plain, standard
 from exlab_sync_tui.transport.tools.rest import Rest
 from tests.contract.labs.rclone import rclone_at, sftp_remote
@@ -139,6 +140,36 @@ async def test_no_secret_is_in_an_argument_list_and_the_config_is_not_touched(tm
         assert b"hidden-secret" not in words
         assert password not in words
         assert (config.read_bytes(), config.stat().st_mtime_ns) == before
+    finally:
+        await transport.close()
+
+
+@needs_rclone
+async def test_a_rename_whose_answer_is_lost_is_no_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies there then is ours: the next turn finds its receipt."""
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    transport = rclone_at(tmp_path, str(nas), "type = local")
+    lab = Lab(tmp_path / "Run_1", transport, FarOnDisk(nas))
+    lab.source.mkdir()
+    lab.put("a.raw", b"data")
+    final = f"{RUN.partition('/.exlab-incoming')[0]}/Run_1"
+    call = Daemon.call
+
+    async def lose_the_answer(daemon: Daemon, command: str, **values: object) -> object:
+        answer = await call(daemon, command, **values)
+        if command == "sync/move":
+            raise TransportError("the line was cut", TransportErrorKind.NETWORK)
+        return answer
+
+    try:
+        await transport.adopt(identity())
+        await lab.send()
+        monkeypatch.setattr(Daemon, "call", lose_the_answer)
+        with pytest.raises(TransportError) as raised:
+            await transport.publish(RUN, final)
+        assert raised.value.error_kind is TransportErrorKind.NETWORK
+        assert lab.far.read(f"{final}/a.raw") == b"data"
     finally:
         await transport.close()
 

@@ -205,7 +205,8 @@ class RcloneTransport:
                     _config={"Immutable": True},
                 )
             except TransportError:
-                await self._refuse_taken(final)
+                if await self._remote.lies_at(assembled):  # else the answer was lost: what lies there now is ours
+                    await self._refuse_taken(final)
                 raise
 
     async def publish_file(self, assembled: str, final: str, rel: str) -> None:
