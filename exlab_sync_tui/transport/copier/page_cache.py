@@ -11,6 +11,7 @@ import mmap
 import os
 import sys
 import time
+from contextlib import suppress
 
 from exlab_sync_tui import platform
 
@@ -23,7 +24,7 @@ _WRITE_OUT = 2  # SYNC_FILE_RANGE_WRITE
 
 def is_held(fd: int) -> bool:
     """Whether the beginning of an open file is in the cache, as far as can be asked without reading it (preadv2(2))."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not hasattr(os, "RWF_NOWAIT"):
         return True
     try:
         os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
@@ -35,9 +36,13 @@ def is_held(fd: int) -> bool:
 
 
 def let_go(fd: int, offset: int = 0, length: int = 0) -> None:
-    """Give the pages of a range back, to the end of the file if *length* is 0; dirty ones stay (posix_fadvise(2))."""
+    """Give the pages of a range back, to the end of the file if *length* is 0; dirty ones stay (posix_fadvise(2)).
+
+    Only a hint: a file system that does not take it must not fail a run.
+    """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)
 
 
 def start_writing_out(fd: int, offset: int, length: int) -> None:
