@@ -20,8 +20,7 @@ from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.transport.limiter import Limiter
 from exlab_sync_tui.transport.rsync.transport import RsyncOptions, RsyncTransport
-from exlab_sync_tui.transport.ssh.access import SshAccess
-from tests.contract.labs.sftp import over_sftp, without_python
+from tests.contract.labs.sftp import asyncssh_server, over_sftp, without_python
 from tests.contract.transport_lab import RUN, FarOnDisk, Lab, identity
 from tests.proxy import Proxy
 from tests.sshd import Sshd, SshdOptions, make_key, needs_sshd
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from exlab_sync_tui.transport.base import Transport
+    from exlab_sync_tui.transport.ssh.access import SshAccess
 
 pytestmark = needs_sshd
 MIB = 1 << 20
@@ -289,28 +289,11 @@ class TestSmallServers:
     async def lab(
         self, tmp_path: Path, nas: Path, server_of: type[asyncssh.SFTPServer] = asyncssh.SFTPServer
     ) -> AsyncIterator[Lab]:
-        key, host_key = tmp_path / "key", tmp_path / "host_key"
-        make_key(key)
-        make_key(host_key)
-        server = await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[str(host_key)],
-            authorized_client_keys=str(key.with_suffix(".pub")),
-            sftp_factory=lambda channel: server_of(channel, chroot=os.fsencode(nas)),
-        )
-        port = server.get_port()
-        known_hosts = tmp_path / "known_hosts"
-        known_hosts.write_text(f"[127.0.0.1]:{port} {host_key.with_suffix('.pub').read_text()}")
-        (nothing := tmp_path / "config").touch()
-        try:
-            async with lab_over(
-                over_sftp(SshAccess("127.0.0.1", "lab", key, known_hosts, "/", port, nothing)), tmp_path
-            ) as lab:
-                yield lab
-        finally:
-            server.close()
-            await server.wait_closed()
+        async with (
+            asyncssh_server(tmp_path, nas, server_of) as access,
+            lab_over(over_sftp(access), tmp_path) as lab,
+        ):
+            yield lab
 
     async def arrives_and_is_published(self, lab: Lab) -> None:
         lab.put("a.raw", os.urandom(70_000))

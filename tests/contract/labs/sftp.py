@@ -90,9 +90,10 @@ def open_chroot(source: Path, folder: Path) -> AbstractAsyncContextManager[Lab]:
 
 
 @asynccontextmanager
-async def open_asyncssh(source: Path, folder: Path) -> AsyncIterator[Lab]:
-    """asyncssh's own server in this process, which runs no commands."""
-    (far_root := folder / "nas").mkdir()
+async def asyncssh_server(
+    folder: Path, far_root: Path, server_of: type[asyncssh.SFTPServer] = asyncssh.SFTPServer
+) -> AsyncIterator[SshAccess]:
+    """asyncssh's own server in this process, which runs no commands and shows *far_root* as the root."""
     key, host_key = folder / "key", folder / "host_key"
     make_key(key)
     make_key(host_key)
@@ -101,20 +102,26 @@ async def open_asyncssh(source: Path, folder: Path) -> AsyncIterator[Lab]:
         0,
         server_host_keys=[str(host_key)],
         authorized_client_keys=str(key.with_suffix(".pub")),
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(far_root)),
+        sftp_factory=lambda channel: server_of(channel, chroot=os.fsencode(far_root)),
     )
     port = server.get_port()
     known_hosts = folder / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{port} {host_key.with_suffix('.pub').read_text()}")
     (nothing := folder / "config").touch()
-    lab = Lab(
-        source,
-        over_sftp(SshAccess("127.0.0.1", "lab", key, known_hosts, "/", port, nothing)),
-        FarOnDisk(far_root),
-    )
     try:
-        yield lab
+        yield SshAccess("127.0.0.1", "lab", key, known_hosts, "/", port, nothing)
     finally:
-        await lab.transport.close()
         server.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def open_asyncssh(source: Path, folder: Path) -> AsyncIterator[Lab]:
+    """A lab over that server."""
+    (far_root := folder / "nas").mkdir()
+    async with asyncssh_server(folder, far_root) as access:
+        lab = Lab(source, over_sftp(access), FarOnDisk(far_root))
+        try:
+            yield lab
+        finally:
+            await lab.transport.close()
