@@ -124,8 +124,8 @@ class Screen:
         os.close(self.ours)
 
 
-def measure_answers(lab: Lab, runs: int, files: int) -> tuple[dict[str, float], list[float]]:
-    """Seconds to each answer, and to the paint of each key in the files of the largest run."""
+def measure_answers(lab: Lab, runs: int) -> dict[str, float]:
+    """Seconds to each answer about the list."""
     screen = Screen(lab)
     try:
         screen.until(b"failed")
@@ -139,8 +139,21 @@ def measure_answers(lab: Lab, runs: int, files: int) -> tuple[dict[str, float], 
         screen.answer("\x1b", "failed")
         screen.answer(":", "a part of a run's name")
         told["go to a name"] = screen.answer("Run_012345\r", "Run_012346")
-        screen.answer("1g5", "verified")
-        told[f"story of a run of {files:,} files"] = screen.answer("g\r", "is safe at")
+        return told
+    finally:
+        screen.end()
+
+
+def measure_files(lab: Lab, files: int) -> tuple[dict[str, float], list[float]]:
+    """Seconds to the story and to the files of the largest run, and to the paint of each key in its files."""
+    screen = Screen(lab)
+    try:
+        screen.until(b"failed")
+        for key in "5g":  # as a person types: each once the one before it has been answered
+            screen.quiet(1.0)
+            os.write(screen.ours, key.encode())
+        screen.quiet(1.0)
+        told = {f"story of a run of {files:,} files": screen.answer("\r", "is safe at")}
         told[f"its {files:,} files"] = screen.answer("]", "tile_0000001.tif")
         screen.quiet(0.5)
         os.write(screen.ours, b"\t\t")
@@ -204,14 +217,15 @@ def main() -> None:
         print(
             f"idle                         empty {none['idle']:.1%}   {wish.runs:,} runs {many['idle']:.1%} of a core"
         )
-        answers, in_files = measure_answers(full, wish.runs, wish.files)
+        answers = measure_answers(full, wish.runs)
+        in_large, in_files = measure_files(full, wish.files)
     finally:
         shutil.rmtree(root)
     print(
         f"key to paint in {wish.files:,} files  median {statistics.median(in_files) * 1000:.0f} ms"
         f"   p95 {in_files[int(len(in_files) * 0.95)] * 1000:.0f} ms"
     )
-    for question, seconds in answers.items():
+    for question, seconds in (answers | in_large).items():
         print(f"{question:<36} {seconds * 1000:.0f} ms")
 
 
