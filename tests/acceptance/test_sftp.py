@@ -29,8 +29,10 @@ HOSTILE = [b"-rf", b"not-utf8-\xff.raw", b"x" * 255, b"$(reboot) '`;& #", b"[red
 _MIB = 1 << 20
 
 
-def sftp_lab(root: Path, server: Sshd, *, port: int = 0, remote_path: str = "", **sync: object) -> Lab:
-    """A lab whose NAS is reached over *server*, perhaps through a proxy."""
+def sftp_lab(
+    root: Path, server: Sshd, *, port: int = 0, remote_path: str = "", mbps: float | None = None, **sync: object
+) -> Lab:
+    """A lab whose NAS is reached over *server*, perhaps through a proxy; *mbps* limits its bandwidth, in Mbit/s."""
     lab = Lab(root)
     lab.local.mkdir(exist_ok=True)
     lab.nas.mkdir(exist_ok=True)
@@ -42,6 +44,7 @@ def sftp_lab(root: Path, server: Sshd, *, port: int = 0, remote_path: str = "", 
         "ssh_key_path": str(server.key),
         "known_hosts": str(server.known_hosts),
         "remote_path": remote_path or str(lab.nas),
+        "bandwidth": {"upload_mbps": mbps},
     }
     return lab.configure(instrument("PLAIN_01", lab.local, lab.nas, transport=transport), **sync)
 
@@ -212,6 +215,6 @@ async def test_a_run_that_is_written_and_read_back_over_sftp_alone_is_light(tmp_
 
 @pytest.mark.slow
 def test_a_run_survives_kills_at_random_moments(tmp_path: Path, server: Sshd) -> None:
-    lab = sftp_lab(tmp_path, server)
+    lab = sftp_lab(tmp_path, server, mbps=250)
     run = write_run(lab.local / "Run_A", small=1_500, large_mib=96)
-    assert survive(lab, run, kills=5, longest=2.2, seed=7) >= 3
+    assert survive(lab, run, kills=5, longest=2.2, seed=7) == 5
