@@ -72,7 +72,7 @@ class Bridge:
         self._visible = (0, _AHEAD)
         self._anchor = ""
         self._reading = asyncio.Lock()
-        self._something_new, self._scrolled = asyncio.Event(), asyncio.Event()
+        self._something_new, self._scrolled, self._wished = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._something_new.set()
         self.insight = Insight(
@@ -87,6 +87,7 @@ class Bridge:
             loops.create_task(self._every(_SURVEY_SECONDS, self._look_around))
             loops.create_task(self._remind())
             loops.create_task(self._whenever(self._something_new, self._look, SAMPLE_SECONDS))
+            loops.create_task(self._whenever(self._wished, self._rearrange, 0))
             loops.create_task(self._whenever(self._scrolled, self._turn_pages, 0))
             loops.create_task(self._whenever(self.insight.wanted, self.insight.look, 0))
             loops.create_task(self.insight.tick())
@@ -97,9 +98,10 @@ class Bridge:
         self._scrolled.set()
 
     def want(self, wanted: Wanted) -> None:
-        """List other runs."""
-        self._wanted = wanted
-        self._something_new.set()
+        """List other runs, from the first one."""
+        first, last = self._visible
+        self._wanted, self._visible = wanted, (0, last - first)
+        self._wished.set()
 
     def select(self, run_path: str) -> None:
         """This run is selected: it is found again wherever it goes."""
@@ -237,6 +239,13 @@ class Bridge:
             place = await self._lost(self._listing) if same else None
             self._post(Looked(self._scene, self._listing, place))
         self.insight.something_new()
+
+    async def _rearrange(self) -> None:
+        """List what is wanted now of the picture that is there: somebody waits for it, and news waits for no key."""
+        async with self._reading:
+            if self._listing.sections and self._wanted != self._listing.wanted:
+                self._listing = await fresh(self._cockpit.store, self._scene, self._wanted, *self._visible)
+                self._post(Looked(self._scene, self._listing))
 
     async def _lost(self, listing: Listing) -> int | None:
         """Where the selected run has gone, if it is not near any more."""

@@ -168,6 +168,17 @@ async def test_a_filter_knows_instruments_states_and_names(cockpit: FakeCockpit,
         assert [row.name for index in range(listing.total) if (row := listing.row(index))] == names
 
 
+async def test_what_is_listed_waits_for_a_key_and_for_no_clock(cockpit: FakeCockpit) -> None:
+    async with opened(cockpit) as console:
+        runs, firsts = console.app.main.query_one(RunList), []
+        for key in "2351":
+            await console.pilot.press(key)
+            await console.drawn()
+            row = runs._listing.row(0)
+            firsts.append((runs._listing.total, row.name if row is not None else ""))
+        assert firsts == [(2, "Run_<date>"), (7, "RNA_batch_09"), (11, "RNA_batch_08"), (21, "Run_<date>")]
+
+
 async def test_help_names_every_key_and_the_usual_keys_close_it() -> None:
     async with opened(FakeCockpit(), size=(120, 100)) as console:
         for key in ("q", "escape", "enter", "question_mark"):
