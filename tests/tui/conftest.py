@@ -12,6 +12,8 @@ import pytest
 from syrupy.extensions.image import SVGImageSnapshotExtension
 from textual._compositor import Compositor
 from textual.css.stylesheet import Stylesheet
+from textual.events import Key
+from textual.keys import _character_to_key
 
 from exlab_sync_tui.tui.app import ConsoleApp
 from exlab_sync_tui.tui.options import ConsoleOptions
@@ -142,6 +144,15 @@ class Console:
         """Type at one go, then press keys."""
         await self.pilot.press(*text)
         await self.press(*keys)
+
+    async def hurry(self, text: str, *keys: str) -> None:
+        """Type faster than anything can be drawn: all keys are there before the first one is looked at."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in (*text, *keys):
+            named = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+            driver.send_message(Key(named, key if len(key) == 1 else None))
+        await self.settle(0.3)
 
     async def go_to(self, name: str) -> None:
         """Select a run of the list, as the keys would."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.app import App
-
 from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
 from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.tui.screens.ask import AskScreen
+from exlab_sync_tui.tui.typed_ahead import TypedAheadApp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _TOLD = 3
 
 
-class ActingApp(App[int]):
+class ActingApp(TypedAheadApp):
     """An app whose actions give orders; ``ConsoleApp`` fills the fields."""
 
     main: MainScreen
@@ -71,7 +70,7 @@ class ActingApp(App[int]):
             else:
                 self.say("Nothing was done.")
 
-        self.push_screen(AskScreen(question, consequence, yes), answered)
+        self.open(AskScreen(question, consequence, yes), answered)
 
     def meanwhile(self, work: Awaitable[object]) -> None:
         """Do something that reads, beside everything else."""

@@ -43,6 +43,7 @@ class LookActs(ActingApp):
     def action_filter(self) -> None:
         """Let somebody type a filter."""
         self.main.ask_for_filter()
+        self.keys_go_to_the_focus()
 
     def action_sort(self) -> None:
         """List in the next order."""
@@ -85,7 +86,7 @@ class LookActs(ActingApp):
             if text:
                 self.meanwhile(self._go_to(text))
 
-        self.push_screen(LineScreen("Go to", "The number of a line, or a part of a run's name."), typed)
+        self.open(LineScreen("Go to", "The number of a line, or a part of a run's name."), typed)
 
     def action_log(self) -> None:
         """Show or hide the events."""
@@ -97,16 +98,21 @@ class LookActs(ActingApp):
 
     def action_help(self) -> None:
         """Show every key."""
-        self.push_screen(HelpScreen(everything(self.look, self.options.keymap)))
+        self.open(HelpScreen(everything(self.look, self.options.keymap)))
 
     def action_explain(self) -> None:
         """Explain what has the keys."""
-        self.push_screen(HelpScreen(explained(self.main.place_of_keys, self.look, self.options.keymap)))
+        self.open(HelpScreen(explained(self.main.place_of_keys, self.look, self.options.keymap)))
 
     def action_command_palette(self) -> None:
         """Let somebody find a command by name."""
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder="Find a command", id="--command-palette"))
+            self.open(CommandPalette(placeholder="Find a command", id="--command-palette"))
+
+    def action_change_theme(self) -> None:
+        """Let somebody choose other colours."""
+        super().action_change_theme()
+        self.keys_go_to(self.screen)
 
     def action_add(self) -> None:
         """Ask for one more instrument."""
@@ -123,7 +129,7 @@ class LookActs(ActingApp):
             then = "leave this console and open it again" if hosted else "restart the one that runs"
             self.say(f"It is in {config} now. The next engine watches it: {then}.")
 
-        self.push_screen(FirstRunScreen(Paper(config, store_path, adding=True), self.look, self.clock), written)
+        self.open(FirstRunScreen(Paper(config, store_path, adding=True), self.look, self.clock), written)
 
     async def _go_to(self, text: str) -> None:
         if text.isdecimal():

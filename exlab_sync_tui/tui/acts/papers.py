@@ -24,13 +24,13 @@ class PaperActs(ActingApp):
         """Let a rule's findings pass in the selected run."""
         row = self.target()
         if row is not None:
-            self.meanwhile(self._override(row))
+            self.look_first(f"Asking the gate about {row.name}", lambda: self._override(row))
 
     def action_revoke(self) -> None:
         """Take an override of the selected run back."""
         row = self.target()
         if row is not None:
-            self.meanwhile(self._revoke(row))
+            self.look_first(f"Asking the gate about {row.name}", lambda: self._revoke(row))
 
     def action_copy_path(self) -> None:
         """Copy the folder on this PC."""
@@ -59,7 +59,7 @@ class PaperActs(ActingApp):
             if line:
                 self._copy(line)
 
-        self.push_screen(CommandLineScreen(row.name, command_lines(row)), chosen)
+        self.open(CommandLineScreen(row.name, command_lines(row)), chosen)
 
     async def _override(self, row: Row) -> None:
         told = await self._asked(row)
@@ -75,7 +75,7 @@ class PaperActs(ActingApp):
                 permit = Permit(row.run_path, wish.rule, wish.reason, wish.expires_at)
                 self.order([(Verb.OVERRIDE, permit.as_target())])
 
-        self.push_screen(OverrideScreen(row.name, blocking, self.options.operator, self.clock), wished)
+        self.open(OverrideScreen(row.name, blocking, self.options.operator, self.clock), wished)
 
     async def _revoke(self, row: Row) -> None:
         told = await self._asked(row)
@@ -90,7 +90,7 @@ class PaperActs(ActingApp):
             if answer is not None:
                 self.order([(Verb.REVOKE, Revocation(row.run_path, *answer).as_target())])
 
-        self.push_screen(RevokeScreen(row.name, active), chosen)
+        self.open(RevokeScreen(row.name, active), chosen)
 
     async def _asked(self, row: Row) -> Objections | None:
         told = await self.bridge.objections(row.run_path)

@@ -67,7 +67,7 @@ class RunActs(ActingApp):
                 self.order([(Verb.ENQUEUE, path)])
 
         hint = "The run's folder, below an instrument's folder. It is queued now, whatever its finished-signal says."
-        self.push_screen(LineScreen("Queue a folder", hint, placeholder="/data/lab/…", yes="Queue now"), typed)
+        self.open(LineScreen("Queue a folder", hint, placeholder="/data/lab/…", yes="Queue now"), typed)
 
     def action_pause(self) -> None:
         """Pause or resume the selected run's instrument."""

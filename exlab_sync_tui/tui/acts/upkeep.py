@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.tui.listing import Row
 
+_FORESEEING = "Looking which local copies may go"
+
 
 class UpkeepActs(ActingApp):
     """Orders that let something go, each with its consequence first."""
@@ -48,13 +50,13 @@ class UpkeepActs(ActingApp):
         rows = self.targets()
         jobs = [row.job.id for row in rows if row.job is not None]
         if jobs:
-            self.meanwhile(self._foresee(jobs))
+            self.look_first(_FORESEEING, lambda: self._foresee(jobs))
         elif rows:
             self.say(f"{rows[0].name} is not queued yet; only verified runs are cleaned up.", "warning")
 
     def action_cleanup_all(self) -> None:
         """The same for every verified run."""
-        self.meanwhile(self._foresee([""]))
+        self.look_first(_FORESEEING, lambda: self._foresee([""]))
 
     def action_resolve(self) -> None:
         """Decide about the selected run's conflict or damage."""
@@ -70,7 +72,7 @@ class UpkeepActs(ActingApp):
             if way is not None:
                 self.order([(Verb.RESOLVE, Resolution(job.id, way).as_target())])
 
-        self.push_screen(ResolveScreen(row.name, problem), chosen)
+        self.open(ResolveScreen(row.name, problem), chosen)
 
     def action_forget(self) -> None:
         """Drop the selected run, which was deleted on purpose, with a reason."""
@@ -90,7 +92,7 @@ class UpkeepActs(ActingApp):
             "Only for a run that was deleted here on purpose: it is dropped from the list with its file records. What"
             " lies on the NAS is left alone, and a line in the history says who did it and why."
         )
-        self.push_screen(ReasonScreen(f"Forget {row.name}?", consequence, "Forget it"), said)
+        self.open(ReasonScreen(f"Forget {row.name}?", consequence, "Forget it"), said)
 
     async def _foresee(self, targets: Sequence[str]) -> None:
         who = self.options.operator
@@ -112,7 +114,7 @@ class UpkeepActs(ActingApp):
 
         sentence = previews[0].sentence if len(previews) == 1 else f"{len(goes):,} of {len(runs):,} would go."
         more = sum(preview.more for preview in previews)
-        self.push_screen(CleanupScreen(sentence, runs, more, self.look, self.clock.now()), wanted)
+        self.open(CleanupScreen(sentence, runs, more, self.look, self.clock.now()), wanted)
 
 
 def _is_undecided(row: Row) -> bool:

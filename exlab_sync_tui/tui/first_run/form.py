@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -166,7 +167,8 @@ class FirstRunScreen(ModalScreen[bool]):
             ("signal", first_run.try_signal),
             ("nas", first_run.try_nas),
         ):
-            self.run_worker(self._try(name, trying), group=name, exclusive=True)
+            work: Callable[[], Awaitable[None]] = partial(self._try, name, trying)
+            self.run_worker(work, group=name, exclusive=True)  # a coroutine that never began would be complained of
 
     async def _try(self, name: str, trying: Callable[[Answers], Awaitable[Tried]]) -> None:
         await asyncio.sleep(_PAUSE)
