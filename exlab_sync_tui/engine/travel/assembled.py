@@ -5,6 +5,7 @@ The order is that of ``FORMATS.md`` §7; every step may be repeated after a cras
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ _RECEIPT = f"{CACHE_FOLDER}/receipt.json"
 _OWNER = ".exlab-owner.json"
 _BEGUN = f"{CACHE_FOLDER}/{_OWNER}"
 """Says whose a final folder is into which files come one by one, until its receipt does."""
+
+_PAPERS_AT_ONCE = 4
 
 
 class AssembledWay:
@@ -126,7 +129,7 @@ class AssembledWay:
             await self._publish_file_by_file(trip, papers)
             return
         await self._transport.make_folders(trip.assembly, trip.inventory.empty_folders)
-        await self._write_papers(trip.assembly, papers.first_to_last)
+        await self._write_together(trip.assembly, papers.first_to_last)
         await self._transport.publish(trip.assembly, trip.job.nas_path)
 
     async def tidy(self, incoming: str, owner: Owner) -> None:
@@ -180,11 +183,11 @@ class AssembledWay:
         """Refuse to start what cannot fit, with both figures; what lies in the assembly already has its room."""
         if state is None or state.free_bytes is None:
             return
-        here = 0
-        async for page in self._assembled(trip):
-            here += sum(entry.size for entry in page)
         totals = await trip.parts.store.file_totals(trip.job.id)
-        needed = totals.unpublished_size - here
+        needed = totals.unpublished_size
+        if needed > state.free_bytes:
+            async for page in self._assembled(trip):
+                needed -= sum(entry.size for entry in page)
         if needed > state.free_bytes:
             raise TransportError(
                 f"{self._transport.title} has {size(state.free_bytes)} free and the run still needs {size(needed)};"
@@ -235,7 +238,7 @@ class AssembledWay:
                 trip.progress.pulse.current = record.rel
                 await self._transport.publish_file(trip.assembly, trip.job.nas_path, record.rel)
         await self._transport.make_folders(trip.job.nas_path, trip.inventory.empty_folders)
-        await self._write_papers(trip.job.nas_path, papers.first_to_last)
+        await self._write_in_order(trip.job.nas_path, papers.first_to_last)
 
     async def _begin_final(self, trip: Trip) -> None:
         """Make the final folder, which says whose it is before its first file comes."""
@@ -246,16 +249,32 @@ class AssembledWay:
         await self._transport.make_folders(parent, [name])
         await self._transport.write_text(trip.job.nas_path, _BEGUN, _signature(trip.owner))
 
-    async def _write_papers(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
+    async def _write_together(self, assembly: str, papers: Sequence[tuple[str, bytes]]) -> None:
+        """Where nobody looks yet their order is of no matter, and a long line is waited for once."""
+        at_once = asyncio.Semaphore(_PAPERS_AT_ONCE)
+
+        async def write(rel: str, data: bytes) -> None:
+            async with at_once:
+                await self._write_paper(assembly, rel, data)
+
+        outcomes = await asyncio.gather(*(write(rel, data) for rel, data in papers), return_exceptions=True)
+        for error in outcomes:
+            if error is not None:
+                raise error
+
+    async def _write_in_order(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
         """Each is read back before the next one, so that a receipt never stands for papers that nobody has seen."""
         for rel, data in papers:
-            await self._transport.write_text(folder, rel, data)
-            if await self._transport.read_text(folder, rel, limit=max(len(data), 1)) != data:
-                raise TransportError(
-                    f"{self._transport.title}/{folder}/{safe_text(rel)} reads back differently from what was written;"
-                    " it is written again at the next attempt.",
-                    TransportErrorKind.HASH_MISMATCH,
-                )
+            await self._write_paper(folder, rel, data)
+
+    async def _write_paper(self, folder: str, rel: str, data: bytes) -> None:
+        await self._transport.write_text(folder, rel, data)
+        if await self._transport.read_text(folder, rel, limit=max(len(data), 1)) != data:
+            raise TransportError(
+                f"{self._transport.title}/{folder}/{safe_text(rel)} reads back differently from what was written;"
+                " it is written again at the next attempt.",
+                TransportErrorKind.HASH_MISMATCH,
+            )
 
 
 def _is_unfinished_owner(rel: str) -> bool:

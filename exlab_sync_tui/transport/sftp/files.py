@@ -50,7 +50,8 @@ _SORTED_HERE = 4_096
 _AT_ONCE = 64
 _PIECE = 1 << 20
 _NEW = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
-_PROBES = (("exlab-probe-a", "EXLAB-PROBE-A"), ("exlab-probe-\u00e9", "exlab-probe-e\u0301"))
+_TWO_CASES = ("exlab-probe-a", "EXLAB-PROBE-A")
+_TWO_FORMS = ("exlab-probe-\u00e9", "exlab-probe-e\u0301")
 _KINDS = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 
@@ -180,11 +181,12 @@ class FarFiles:
 
     async def name_rules(self, folder: str) -> Capabilities:
         """Which names are the same there; tried out in a folder of ours."""
-        rules = await asyncio.gather(*(self._tells_apart(folder, name, other) for name, other in _PROBES))
-        space = await self._session.space()
+        space, tells_case, tells_form = await asyncio.gather(
+            self._session.space(), self._tells_apart(folder, *_TWO_CASES), self._tells_apart(folder, *_TWO_FORMS)
+        )
         return Capabilities(
-            case_sensitive=rules[0],
-            keeps_normalisation=rules[1],
+            case_sensitive=tells_case,
+            keeps_normalisation=tells_form,
             max_name_bytes=space.longest_name if space else 255,
         )
 

@@ -21,6 +21,7 @@ from exlab_sync_tui.transport.sftp.streamed import StreamedWay
 from exlab_sync_tui.transport.sftp.written import WrittenWay
 from exlab_sync_tui.transport.ssh.hashing import FarHasher, NoHasherError
 from exlab_sync_tui.transport.ssh.stream import NoAgentError, Stream
+from exlab_sync_tui.transport.ssh.streams import LONG_LINE, Streams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -75,6 +76,8 @@ class Link:
         cipher = self.session.cipher.partition("@")[0]
         if isinstance(self._way, StreamedWay):
             how = "a stream that the NAS's own Python unpacks and hashes"
+            if (most := self._way.streams.most) > 1:
+                how += f", up to {most} of them on this long line"
         elif self._hasher is not None:
             tool = " ".join(self._hasher.tool.split()[:2])
             how = f"SFTP writes, hashed there by {tool}"
@@ -126,7 +129,7 @@ class Link:
     async def way(self) -> StreamedWay | WrittenWay:
         """The quickest way that works there, open. Only asked for once the marker is known to be there."""
         async with self._opening:
-            if self._way is None or (isinstance(self._way, StreamedWay) and not self._way.stream.alive):
+            if self._way is None or (isinstance(self._way, StreamedWay) and not self._way.alive):
                 self._way = await self._found_way()
             return self._way
 
@@ -141,7 +144,9 @@ class Link:
         """The marker tells where the account's commands find the folder that SFTP shows."""
         access, marker = self.session.access, self._marker
         try:
-            return StreamedWay(await self._stream(marker), access.title, self.explained)
+            first = await self._stream()
+            another = self._stream_beside if self.session.round_trip >= LONG_LINE else None
+            return StreamedWay(Streams(first, another), access.title, self.explained)
         except NoAgentError as error:
             self._why_not = safe_text(error)
         try:
@@ -152,15 +157,26 @@ class Link:
             self.session, self.files, self._limiter, self._hasher, explain=self.explained, largest=self._largest
         )
 
-    async def _stream(self, marker: bytes) -> Stream:
+    async def _stream(self) -> Stream:
         coming, self._coming = self._coming, None
         stream = await (coming or Stream.open(self.session.access, self._limiter))
+        self._shell_root = await self._root_of(stream)
+        return stream
+
+    async def _stream_beside(self) -> Stream:
+        stream = await Stream.open(self.session.access, self._limiter)
+        if await self._root_of(stream) != self._shell_root:
+            await stream.end()
+            raise NoAgentError("another login finds the folder elsewhere")
+        return stream
+
+    async def _root_of(self, stream: Stream) -> bytes:
+        """Where the agent finds the folder that SFTP shows; one that does not find it is ended."""
         try:
-            self._shell_root = await stream.where(self.session.root, os.fsencode(MARKER_NAME), marker)
+            return await stream.where(self.session.root, os.fsencode(MARKER_NAME), self._marker)
         except BaseException:
             await stream.end()
             raise
-        return stream
 
     def _place(self, folder: str) -> bytes:
         return self._shell_root + b"\0" + os.fsencode(folder)
@@ -184,7 +200,7 @@ class Link:
         """A listing; by the agent where there is one."""
         way = await self.way()
         if isinstance(way, StreamedWay):
-            return self._bulk(way.stream.pages(self._place(folder)), folder)
+            return self._bulk(way.pages(self._place(folder)), folder)
         return self._bulk(self.files.pages(folder), folder)
 
     async def _bulk(self, pages: AsyncGenerator[list[_Result], None], rel: str) -> AsyncGenerator[list[_Result], None]:
@@ -204,8 +220,8 @@ class Link:
     async def flush(self, folder: str) -> None:
         """Make renames and folders there outlast a power cut, where a command may be run."""
         way = self._way
-        if isinstance(way, StreamedWay) and way.stream.alive:
-            await self.asked(folder, way.stream.flush(self._place(folder)))
+        if isinstance(way, StreamedWay) and way.alive:
+            await self.asked(folder, way.flush(self._place(folder)))
         elif self._hasher is not None:
             await self._hasher.flush()
 
@@ -214,7 +230,7 @@ class Link:
         way, self._way = self._way, None
         hasher, self._hasher = self._hasher, None
         if isinstance(way, StreamedWay):
-            await way.stream.end()
+            await way.streams.end()
         if hasher is not None:
             await hasher.close()
 

@@ -65,6 +65,8 @@ class Session:
         self.sftp = sftp
         self._connection = connection
         self.root = b""
+        self.round_trip = 0.0
+        """Seconds that one question took."""
 
     @classmethod
     async def open(cls, access: SshAccess) -> Session:
@@ -86,8 +88,11 @@ class Session:
     async def _absolute_root(self) -> bytes:
         """The root as the server spells it; one that is not there yet is left as it is written."""
         root = os.fsencode(self.access.remote_path)
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
             found = await self.sftp.realpath(root)
+            self.round_trip = loop.time() - asked_at
         except asyncssh.SFTPError as error:
             if number_of(error) != errno.ENOENT:
                 raise

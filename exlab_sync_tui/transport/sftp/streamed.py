@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.base import Pulse, PushPlan, RemoteEntry
     from exlab_sync_tui.transport.copier.wire import Told
     from exlab_sync_tui.transport.ssh.feeder import Part
-    from exlab_sync_tui.transport.ssh.stream import Answer, Stream
+    from exlab_sync_tui.transport.ssh.stream import Answer
+    from exlab_sync_tui.transport.ssh.streams import Streams
 
 BATCH_FILES = 512
 BATCH_BYTES = 16 << 20
@@ -30,22 +31,37 @@ _UNDER_WAY = 3
 
 @dataclass(frozen=True, slots=True)
 class StreamedWay:
-    """Sends and checks through *stream*; ``explain`` makes a sentence of what the far side refuses at a path."""
+    """Sends and checks through *streams*; ``explain`` makes a sentence of what the far side refuses at a path."""
 
-    stream: Stream
+    streams: Streams
     title: str
     explain: Callable[[OSError, str], Awaitable[TransportError]]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used."""
+        return self.streams.first.alive
+
+    def pages(self, place: bytes) -> AsyncGenerator[list[RemoteEntry], None]:
+        """Everything below the agent's folder *place*."""
+        return self.streams.first.pages(place)
+
+    async def flush(self, place: bytes) -> None:
+        """Make everything on the file system of *place* outlast a power cut."""
+        await self.streams.first.flush(place)
+
     async def push(self, plan: PushPlan, place: bytes) -> AsyncGenerator[list[FileRecord], None]:
         """Send the plan into the agent's folder *place*; records in their order, flushed and hashed there."""
-        standing = Standing(self.stream.pages(place))
+        standing = Standing(self.pages(place))
         running: deque[asyncio.Task[tuple[list[FileRecord], Sent]]] = deque()
         try:
             async for batch in ended(batches(plan.pages)):
                 if batch:
                     there = await standing.of(batch)
                     running.append(asyncio.create_task(self._send(plan, place, batch, there)))
-                while len(running) > (_UNDER_WAY if batch else 0):
+                if len(running) > _UNDER_WAY:
+                    self.streams.widen()
+                while len(running) > (_UNDER_WAY * len(self.streams.all) if batch else 0):
                     done, error = await self._outcome(plan, running.popleft())
                     if done:
                         yield done
@@ -63,7 +79,7 @@ class StreamedWay:
         """Fresh digests of what lies in *place* now."""
         for start in range(0, len(records), BATCH_FILES):
             some = records[start : start + BATCH_FILES]
-            answers = await self.stream.digests(place, [(record.rel, _WHOLE, -1) for record in some], pulse)
+            answers = await self.streams.first.digests(place, [(record.rel, _WHOLE, -1) for record in some], pulse)
             checked = []
             for record, answer in zip(some, answers, strict=True):
                 if answer.error not in (0, errno.ENOENT):
@@ -79,11 +95,12 @@ class StreamedWay:
     ) -> tuple[list[FileRecord], Sent]:
         wanted = [(record.rel, there[record.rel], record.mtime_ns) for record in batch if record.rel in there]
         found: dict[str, Answer] = {}
-        if wanted:
-            answers = await self.stream.digests(place, wanted, plan.pulse)
-            found = dict(zip((rel for rel, *_ in wanted), answers, strict=True))
-        parts = [_part(record, found.get(record.rel)) for record in batch]
-        sent = await self.stream.put(place, os.fspath(plan.source), parts, plan.pulse)
+        with self.streams.carrying(sum(record.size for record in batch)) as stream:
+            if wanted:
+                answers = await stream.digests(place, wanted, plan.pulse)
+                found = dict(zip((rel for rel, *_ in wanted), answers, strict=True))
+            parts = [_part(record, found.get(record.rel)) for record in batch]
+            sent = await stream.put(place, os.fspath(plan.source), parts, plan.pulse)
         outcomes = [
             (digest, answer or found[record.rel])
             for record, (digest, answer) in zip(batch, sent.outcomes, strict=False)

@@ -48,6 +48,7 @@ _READ = 256 << 10
 _SAID = 16 << 10
 _PATIENCE = 20
 _PAGE = 1_000
+_PAGES_AHEAD = 6
 _KINDS = {b"f": EntryKind.FILE, b"d": EntryKind.FOLDER, b"l": EntryKind.LINK, b"s": EntryKind.SPECIAL}
 
 
@@ -103,9 +104,13 @@ class Stream:
         reading, writing = os.pipe()
         try:
             platform.widen_pipe(writing, _PIPE)
-            process = await _started(access, reading)
             manner = "free" if limiter.always_unlimited else "limited"
             child = await Child.start(_FEEDER, (str(writing), manner), limiter, inherited=(writing,))
+            try:
+                process = await _started(access, reading)
+            except BaseException:
+                await child.end()
+                raise
         finally:
             os.close(reading)
             os.close(writing)
@@ -164,19 +169,21 @@ class Stream:
 
     async def pages(self, folder: bytes) -> AsyncGenerator[list[RemoteEntry], None]:
         """Everything below *folder* in the order of path bytes; nothing else may be asked for until it ends."""
-        requests = [(agent.LIST, b"", 0, 0, 0), (agent.MORE, b"", _PAGE, 0, 0)]
-        coming = asyncio.ensure_future(self._ask(folder, requests, Pulse()))
+        more = (agent.MORE, b"", _PAGE, 0, 0)
+        coming = deque([asyncio.ensure_future(self._ask(folder, [(agent.LIST, b"", 0, 0, 0), more], Pulse()))])
         try:
-            while page := _entries((await coming)[0].more):
-                last = len(page) < _PAGE
-                if not last:
-                    coming = asyncio.ensure_future(self._ask(folder, requests[1:], Pulse()))
-                yield page
-                if last:
+            while coming:
+                while len(coming) < _PAGES_AHEAD:  # a long line is not waited for page by page
+                    coming.append(asyncio.ensure_future(self._ask(folder, [more], Pulse())))
+                page = _entries((await coming.popleft())[0].more)
+                if page:
+                    yield page
+                if len(page) < _PAGE:
                     return
         finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+            for request in coming:
+                request.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
 
     async def make_folders(self, folder: bytes, rels: Sequence[str]) -> None:
         """Make folders below *folder*, durably."""
