@@ -86,11 +86,11 @@ class Reporter:
 def named(event: Event) -> str:
     """The sentence, with the run's name in front where the sentence does not have it. Safe to show."""
     sentence = safe_text(event.sentence)
-    name = safe_text(event.run_path.rpartition("/")[2])
+    name, instrument = safe_text(event.run_path.rpartition("/")[2]), safe_text(event.equipment_id)
     if name and name not in sentence:
-        return f"{event.equipment_id} {name}: {sentence}".strip()
-    if event.equipment_id and not name and event.equipment_id not in sentence:
-        return f"{event.equipment_id}: {sentence}"
+        return f"{instrument} {name}: {sentence}".strip()
+    if instrument and not name and instrument not in sentence:
+        return f"{instrument}: {sentence}"
     return sentence
 
 

@@ -202,13 +202,14 @@ async def opened(
     options: ConsoleOptions | None = None,
     theme: str = "auto",
     around: FakePremises | None = None,
+    title: str = TITLE,
 ) -> AsyncIterator[Console]:
     """The console over a started *cockpit*, once everything is shown."""
     if not cockpit.is_started:
         await cockpit.start()
     hand = clock()
     wished = options or ConsoleOptions("mira", theme)
-    app = HeardApp(cockpit, lab, wished, hand, title=TITLE, premises=around or premises())
+    app = HeardApp(cockpit, lab, wished, hand, title=title, premises=around or premises())
     app.animation_level = "none"  # what glides is somewhere else at every look
     async with app.run_test(size=size, notifications=True) as pilot:
         console = Console(app, pilot, hand)

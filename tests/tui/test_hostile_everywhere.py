@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exlab_sync_tui.engine.cockpit.view import Pulse
+from exlab_sync_tui.engine.cockpit.view import Outcome, Pulse
 from exlab_sync_tui.engine.cockpit.wishes import Foreseen, Preview
 from exlab_sync_tui.model.entry import FileRecord
 from exlab_sync_tui.model.event import EventKind
@@ -18,12 +18,14 @@ from exlab_sync_tui.operate.run_log import RunLog
 from exlab_sync_tui.queue.store import HistoryEntry
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui.insight import Tab
-from exlab_sync_tui.tui.options import Instrument, Lab
+from exlab_sync_tui.tui.options import ConsoleOptions, Instrument, Lab
 from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from exlab_sync_tui.tui.widgets.event_log import EventLog
 from exlab_sync_tui.tui.widgets.health_line import HealthLine
+from exlab_sync_tui.tui.widgets.instruments import Instruments
 from exlab_sync_tui.tui.widgets.run_list import RunList
 from exlab_sync_tui.tui.widgets.title_bar import TitleBar
+from exlab_sync_tui.tui.widgets.view_bar import ViewBar
 from tests.tui.conftest import opened
 from tests.tui.lab import CONFOCAL, NOW, FakeCockpit, FakePremises, failed, hold, queued
 
@@ -99,7 +101,7 @@ class Reader:
         """The name is there, beginning as it is written, in each of these parts of the screen."""
         screen = self._console.app.screen
         rows = [strip.text for strip in screen._compositor.render_strips()]
-        assert all(char.isprintable() for row in rows for char in row)
+        assert [row for row in rows if not row.isprintable()] == []
         self._console.screenshot().encode()
         for place in places:
             region = screen.query(place).first().region
@@ -111,6 +113,52 @@ def _dialogs() -> Iterator[tuple[str, str, str]]:
     """The key, the last letter of the run, and the part that shows a hostile text."""
     yield from (("o", "B", "#dialog"), ("x", "B", "#dialog"), ("dollar_sign", "B", "#dialog OptionList"))
     yield from (("e", "W", "#dialog"), ("d", "F", "#dialog"), ("c", "F", "#dialog"), ("F", "F", "#dialog"))
+
+
+OPERATOR = "[/b]\x1b]0;x\x07$(id)"
+LOGIN = safe_text(OPERATOR)
+
+
+async def test_an_operator_an_instrument_and_a_lab_of_that_name_are_just_names() -> None:
+    cockpit, around, instrument = FakeCockpit(), FakePremises(), OPERATOR
+    await cockpit.start()
+    store, blocked, broken = cockpit.store, _path("x", "B"), _path("x", "F")
+    job = await failed(store, await queued(store, broken, instrument), "unknown: no")
+    await store.record(HistoryEntry(NOW, broken, job.id, OPERATOR, "retry asked for"))
+    laid = hold(HoldKind.BLOCKED, blocked, "A name.", scope=HoldScope.RUN, ago=9, equipment_id=instrument)
+    paused = f"Paused by {OPERATOR}."
+    await store.set_hold(laid)
+    await store.set_hold(
+        hold(HoldKind.PAUSED, instrument, paused, scope=HoldScope.EQUIPMENT, ago=9, equipment_id=instrument)
+    )
+    finding = Finding(Rule.ORPHAN, Tier.HARD, blocked, ".", OffendingKind.DIRECTORY_SEGMENT, "x", "It has no papers.")
+    around.findings[blocked] = Objections((finding,), (_override(OPERATOR),))
+    cockpit.say(EventKind.OPERATOR, paused, equipment_id=instrument)
+    cockpit.answer = Outcome(f"Queued again, asked for by {OPERATOR}.")
+    lab, options = Lab((Instrument(instrument, "/data/lab", "/mnt", "nas01"),)), ConsoleOptions(OPERATOR)
+    async with opened(cockpit, size=(160, 48), lab=lab, options=options, around=around, title=OPERATOR) as console:
+        read, pane = Reader(console, OPERATOR), console.app.main.query_one(DetailPane)
+        read.sees(TitleBar, Instruments, EventLog)
+        assert LOGIN[:12] in console.words_in(RunList)
+        for key in ("i", "p", "end", "r"):
+            await console.press(key)
+            read.sees(TitleBar, Instruments)
+        read.sees(ViewBar)
+        assert console.notices[-1] == f"Queued again, asked for by {LOGIN}."
+        await console.press("i", "end", "enter")
+        assert f"retry asked for, by {LOGIN}" in console.words_in(DetailPane)
+        await console.press("home")
+        pane.open(Tab.FINDINGS)
+        await console.settle(0.6)
+        assert LOGIN in console.words_in(DetailPane)
+        await console.press("o")
+        assert f"Recorded as {LOGIN}." in " ".join(console.text.split())
+        await console.press("escape", "x")
+        assert f"by {LOGIN}: {LOGIN}" in " ".join(console.text.split())
+        read.sees("#dialog")
+        await console.press("escape", "dollar_sign")
+        read.sees()
+        assert {order.who for order in cockpit.orders} == {OPERATOR}
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

@@ -97,7 +97,7 @@ class Instruments(Static):
         shown, every = self._shown, self._lab.instruments
         if not every:
             return Content.styled(f"{' ' * _MARGIN}No instrument yet.", "$secondary")
-        columns = _Columns(self.size.width, max(len(one.id) for one in shown), self._look)
+        columns = _Columns(self.size.width, max(cell_len(safe_text(one.id)) for one in shown), self._look)
         lines = [] if self._is_worded else [Content.styled(columns.titles(), "$secondary")]
         lines += [self._line(one, columns) for one in shown]
         if len(shown) < len(every):
@@ -119,7 +119,7 @@ class Instruments(Static):
         parts: list[str | tuple[str, str]] = [
             " " * _MARGIN,
             (f"{self._look.glyph(mood)} {set_cell_size(word, _WORD)}", COLOURS[mood]),
-            set_cell_size(safe_text(one.id), columns.name) + " " * _GAP,
+            columns.cut(safe_text(one.id), columns.name) + " " * _GAP,
             *self._numbers(tally.backlog, needing, tally.safe),
             " " * _GAP,
             (spark(self._live.rates.get(one.id, ()), columns.spark, unicode=self._look.unicode), "$primary"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT
+from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.tui.commands import MOVES, bindings
 from exlab_sync_tui.tui.listing import Listing, Row
 from exlab_sync_tui.tui.scene import Live
@@ -67,7 +69,7 @@ class RunList(Lines):
     def __init__(self, look: Look, lab: Lab, scene: Scene) -> None:
         super().__init__(look, id="runs")
         self._lab = lab
-        self._longest_id = max((len(one.id) for one in lab.instruments), default=10)
+        self._longest_id = max((cell_len(safe_text(one.id)) for one in lab.instruments), default=10)
         self._scene = scene
         self._listing = Listing()
         self._live = Live()
