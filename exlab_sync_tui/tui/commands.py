@@ -153,6 +153,14 @@ COMMANDS = (
         "instrument.pause", "p", "Pause", "Pause the selected run's instrument, or resume it.", "pause", _INSTRUMENT
     ),
     Command(
+        "instrument.show",
+        "I",
+        "Instruments",
+        "Show each in full: rate, what is left, limit, room on both disks.",
+        "instruments",
+        _INSTRUMENT,
+    ),
+    Command(
         "instrument.add", "A", "Add", "Add an instrument: three questions, tried while you answer.", "add", _INSTRUMENT
     ),
     Command("instrument.rescan", "n", "Look now", "Look at all instruments' folders at once.", "rescan", _INSTRUMENT),

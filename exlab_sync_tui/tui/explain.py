@@ -34,6 +34,7 @@ _LIST = (
         "list.follow",
         "list.goto",
         "run.details",
+        "instrument.show",
     ),
 )
 _TABS = {

@@ -97,6 +97,7 @@ async def test_every_dialog(picture: SnapshotAssertion, theme: str) -> None:
             ("command-line", "dollar_sign", BLOCKED),
             ("help", "question_mark", BLOCKED),
             ("explained", "f1", BLOCKED),
+            ("instruments", "I", BLOCKED),
             ("palette", "ctrl+p", BLOCKED),
             ("queue-now", "e", WRITTEN),
             ("cleanup", "d", FAILED),

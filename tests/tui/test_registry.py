@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.tui.commands import BY_ID, COMMANDS, MOVES, Command
 from exlab_sync_tui.tui.options import ConsoleOptions
 from exlab_sync_tui.tui.widgets.run_list import RunList
-from tests.tui import test_commands, test_first_run, test_keys
+from tests.tui import test_commands, test_first_run, test_instruments, test_keys
 from tests.tui.conftest import opened
 from tests.tui.lab import FakeCockpit
 
@@ -54,6 +54,7 @@ TESTS: dict[str, Callable[..., object]] = {
     "list.follow": test_commands.test_f_follows_what_is_sent_until_somebody_moves,
     "list.goto": test_commands.test_go_to_takes_a_number_or_a_part_of_a_name,
     "instrument.pause": test_keys.test_p_pauses_the_instrument_of_the_selected_run_and_resumes_a_paused_one,
+    "instrument.show": test_instruments.test_capital_i_tells_all_of_every_instrument_and_stays_true,
     "instrument.add": test_first_run.test_the_console_adds_an_instrument_with_the_same_questions,
     "instrument.rescan": test_commands.test_n_looks_at_the_folders,
     "view.log": test_commands.test_w_hides_and_shows_what_happened,
@@ -107,7 +108,7 @@ async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_every_command_can_be_given_to_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    others = [f"{also}+f{number}" for also in ("ctrl", "shift") for number in range(1, 25)]
+    others = [f"{also}+f{number}" for also in ("ctrl", "shift", "alt") for number in range(1, 25)]
     keys = dict(zip(others, EVERYTHING, strict=False))
     assert len(keys) == len(EVERYTHING)
     options = ConsoleOptions("mira", keymap={one.id: key for key, one in keys.items()})

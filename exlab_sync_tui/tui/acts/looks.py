@@ -10,6 +10,7 @@ from exlab_sync_tui.tui.acts.base import ActingApp
 from exlab_sync_tui.tui.explain import explained
 from exlab_sync_tui.tui.first_run.form import FirstRunScreen, Paper
 from exlab_sync_tui.tui.screens.help import HelpScreen, everything
+from exlab_sync_tui.tui.screens.instruments import InstrumentsScreen
 from exlab_sync_tui.tui.screens.line import LineScreen
 from exlab_sync_tui.tui.wanted import View
 
@@ -55,6 +56,10 @@ class LookActs(ActingApp):
             self.say("No instrument is configured.", "warning")
             return
         self.main.next_instrument()
+
+    def action_instruments(self) -> None:
+        """Show every instrument in full."""
+        self.open(InstrumentsScreen(self.main.sight, self.look))
 
     def action_view(self, view: str) -> None:
         """List a part of the runs."""

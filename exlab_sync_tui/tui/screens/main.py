@@ -16,6 +16,7 @@ from exlab_sync_tui.tui.health import Health, health
 from exlab_sync_tui.tui.listing import Listing
 from exlab_sync_tui.tui.scene import Live, Scene
 from exlab_sync_tui.tui.screens.detailed import Detailed
+from exlab_sync_tui.tui.screens.instruments import InstrumentsScreen
 from exlab_sync_tui.tui.wanted import Sort, View, Wanted
 from exlab_sync_tui.tui.widgets.details.pane import DetailPane
 from exlab_sync_tui.tui.widgets.event_log import EventLog
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from exlab_sync_tui.headless.words import Look
     from exlab_sync_tui.tui.bridge import Bridge
     from exlab_sync_tui.tui.insight import Tab
+    from exlab_sync_tui.tui.instrument import Sight
     from exlab_sync_tui.tui.listing import Row
     from exlab_sync_tui.tui.options import ConsoleOptions, Lab
 
@@ -114,6 +116,11 @@ class MainScreen(Detailed, Screen[None]):
         return health(self.scene, self.live.pulse, self.lab)
 
     @property
+    def sight(self) -> Sight:
+        """What is known of the instruments."""
+        return self.query_one(Instruments).sight
+
+    @property
     def place_of_keys(self) -> Tab | str:
         """What has the keys, as ``explain`` names it."""
         focused = self.focused
@@ -131,6 +138,7 @@ class MainScreen(Detailed, Screen[None]):
         self._say_numbers()
         self._say_nothing()
         self.query_one(HealthLine).say(self.health)
+        self._show_in_full()
 
     @on(messages.Found)
     def go_there(self, message: messages.Found) -> None:
@@ -148,11 +156,13 @@ class MainScreen(Detailed, Screen[None]):
             self.query_one(HealthLine).say(self.health)
         if self._follows:
             self._chase()
+        self._show_in_full()
 
     @on(messages.Surveyed)
     def show_surroundings(self, message: messages.Surveyed) -> None:
         """Show disks and limits."""
         self.query_one(Instruments).place(message.survey)
+        self._show_in_full()
 
     @on(messages.News)
     def show_news(self, message: messages.News) -> None:
@@ -271,6 +281,12 @@ class MainScreen(Detailed, Screen[None]):
         elif self._instrument or self._wanted.view is not View.ALL:
             self._instrument, self._wanted = "", replace(self._wanted, view=View.ALL)
             self._want()
+
+    def _show_in_full(self) -> None:
+        """Keep the instruments true in the dialog as well."""
+        above = self.app.screen
+        if isinstance(above, InstrumentsScreen):
+            above.show(self.sight)
 
     def _want(self) -> None:
         ids = [one.id for one in self.lab.instruments]

@@ -10,21 +10,19 @@ from textual.message import Message
 from textual.widgets import Static
 
 from exlab_sync_tui.headless.words import BAD, GOOD, MOVE, NOTE, WAIT, Look
-from exlab_sync_tui.text import duration, safe_text, size
-from exlab_sync_tui.tui.moments import soon
+from exlab_sync_tui.text import count, duration, safe_text, size
+from exlab_sync_tui.tui.instrument import Sight, is_scarce, limit_words, state_of
 from exlab_sync_tui.tui.premises import Survey
 from exlab_sync_tui.tui.scene import Live, seconds_left
-from exlab_sync_tui.tui.telling import mood_of_hold, word_of
 from exlab_sync_tui.tui.widgets.spark import spark
 
 if TYPE_CHECKING:
     from textual import events
 
     from exlab_sync_tui.engine.cockpit.room import Room
-    from exlab_sync_tui.model.hold import Hold
+    from exlab_sync_tui.engine.cockpit.view import Flight
     from exlab_sync_tui.tui.options import Instrument, Lab
-    from exlab_sync_tui.tui.premises import Limit
-    from exlab_sync_tui.tui.scene import Scene, Tally
+    from exlab_sync_tui.tui.scene import Scene
 
 COLOURS = {GOOD: "$success", BAD: "$error", WAIT: "$warning", MOVE: "$primary", NOTE: "$secondary"}
 _MARGIN, _SIGN, _WORD, _GAP = 2, 2, 13, 2
@@ -34,9 +32,6 @@ _WORDED = 13
 _SPARK_LEAST, _SPARK_MOST = 6, 24
 _SHOWN_AT_MOST = 8
 _SHOWN_WHEN_SHORT = 3
-_SCARCE = 0.05
-"""A disk with less than this share free is shown as a warning."""
-_KIBPS_PER_MBPS = 128
 
 
 class Instruments(Static):
@@ -72,6 +67,11 @@ class Instruments(Static):
         self._survey = survey
         self.refresh()
 
+    @property
+    def sight(self) -> Sight:
+        """What is shown of all instruments."""
+        return Sight(self._lab, self._scene, self._live, self._survey)
+
     def on_click(self, event: events.Click) -> None:
         index = event.y - (0 if self._is_worded else 1)
         shown = self._shown
@@ -101,37 +101,29 @@ class Instruments(Static):
         lines = [] if self._is_worded else [Content.styled(columns.titles(), "$secondary")]
         lines += [self._line(one, columns) for one in shown]
         if len(shown) < len(every):
-            more = len(every) - len(shown)
-            lines.append(
-                Content.styled(
-                    f"{' ' * _MARGIN}and {more} more {'instruments' if more > 1 else 'instrument'}", "$secondary"
-                )
-            )
+            more = count(len(every) - len(shown), "more instrument")
+            lines.append(Content.styled(f"{' ' * _MARGIN}and {more}; I shows all", "$secondary"))
         return Content("\n").join(lines)
 
     def _line(self, one: Instrument, columns: _Columns) -> Content:
         tally, flight = self._scene.tally(one.id), self._live.at(one.id)
-        hold = self._scene.instrument_holds.get(one.id) or self._outage(one)
-        stuck = sum(1 for run in self._scene.stuck if run.equipment_id == one.id)
-        mood, word = self._state(one, tally, hold, is_moving=flight is not None)
-        rate = f"{size(round(flight.rate))}/s" if flight is not None and flight.rate else ""
-        needing = tally.failed + stuck
+        sight = self.sight
+        mood, word = state_of(one, sight)
+        needing = sight.needing(one)
         parts: list[str | tuple[str, str]] = [
             " " * _MARGIN,
             (f"{self._look.glyph(mood)} {set_cell_size(word, _WORD)}", COLOURS[mood]),
             columns.cut(safe_text(one.id), columns.name) + " " * _GAP,
             *self._numbers(tally.backlog, needing, tally.safe),
             " " * _GAP,
-            (spark(self._live.rates.get(one.id, ()), columns.spark, unicode=self._look.unicode), "$primary"),
-            (f"{rate:>{_RATE}}", "$primary" if rate else ""),
+            *self._course(one, flight, columns),
         ]
         if columns.left:
             left = seconds_left(self._scene, self._live, one.id)
             parts.append(f"{duration(left) if left is not None else '':>{_LEFT}}")
         if columns.limit:
-            parts.append(
-                (" " * _GAP + columns.cut(_limit(self._survey.limits.get(one.id), self._scene), _LIMIT), "$secondary")
-            )
+            limit = limit_words(self._survey.limits.get(one.id), self._scene.at)
+            parts.append((" " * _GAP + columns.cut(limit, _LIMIT), "$secondary"))
         if columns.room:
             parts += [
                 _room(self._survey.here.get(one.id), _HERE),
@@ -139,32 +131,33 @@ class Instruments(Static):
             ]
         return Content.assemble(*parts)
 
+    def _course(self, one: Instrument, flight: Flight | None, columns: _Columns) -> list[tuple[str, str]]:
+        """The rate and how it went; while it rests, a disk that is nearly full where the disks have no columns."""
+        rate = f"{size(round(flight.rate))}/s" if flight is not None and flight.rate else ""
+        scarce = "" if rate or columns.room else self._scarce(one)
+        if scarce:
+            return [(f"{scarce:>{columns.spark + _RATE}}", "$warning bold")]
+        course = spark(self._live.rates.get(one.id, ()), columns.spark, unicode=self._look.unicode)
+        return [(course, "$primary"), (f"{rate:>{_RATE}}", "$primary" if rate else "")]
+
+    def _scarce(self, one: Instrument) -> str:
+        for rooms, where in ((self._survey.here, "here"), (self._survey.there, "on NAS")):
+            room = rooms.get(one.id)
+            if room is not None and is_scarce(room):
+                return f"! {size(room.free)} {where}"
+        return ""
+
     def _numbers(self, backlog: int, needing: int, safe: int) -> list[tuple[str, str]]:
         """Below the titles only numbers; where there are no titles, words with them."""
         urgent = "$error bold" if needing else ""
         if self._is_worded:
-            return [(_worded(backlog, "to send"), ""), (_worded(needing, "need you"), urgent)]
+            needs = "needs you" if needing == 1 else "need you"
+            return [(_worded(backlog, "to send"), ""), (_worded(needing, needs), urgent)]
         numbers = ((backlog, ""), (needing, urgent), (safe, "$secondary"))
         return [
             (f"{f'{number:,}' if number else '':>{width}}", style)
             for (number, style), width in zip(numbers, _NUMBERS, strict=True)
         ]
-
-    def _outage(self, one: Instrument) -> Hold | None:
-        return next((hold for hold in self._scene.destination_holds if one in self._lab.behind(hold)), None)
-
-    def _state(self, one: Instrument, tally: Tally, hold: Hold | None, *, is_moving: bool) -> tuple[str, str]:
-        if hold is not None:
-            return mood_of_hold(hold.kind.value), word_of(hold.kind.value)
-        if is_moving:
-            return MOVE, "sending"
-        if tally.backlog and not self._live.pulse.alive:
-            return WAIT, "stopped"
-        if tally.backlog:
-            return NOTE, "queued"
-        if any(held.equipment_id == one.id and held.kind.value == "acquiring" for held in self._scene.bare):
-            return NOTE, "acquiring"
-        return NOTE, "idle"
 
 
 class _Columns:
@@ -204,19 +197,8 @@ def _worded(number: int, words: str) -> str:
     return f"{f'{number:,} {words}' if number else '':>{_WORDED}}"
 
 
-def _limit(limit: Limit | None, scene: Scene) -> str:
-    if limit is None or (limit.now is None and limit.until is None):
-        return "no limit"
-    text = _speed(limit.now)
-    return text if limit.until is None else f"{text} until {soon(limit.until, scene.at)}"
-
-
-def _speed(kibps: int | None) -> str:
-    return "no limit" if kibps is None else f"{kibps / _KIBPS_PER_MBPS:,.4g} Mbit/s"
-
-
 def _room(room: Room | None, width: int) -> tuple[str, str]:
     if room is None:
         return f"{'-':>{width}}", "$secondary"
-    scarce = room.total > 0 and room.free < room.total * _SCARCE
+    scarce = is_scarce(room)
     return f"{('! ' if scarce else '') + size(room.free):>{width}}", "$warning bold" if scarce else "$secondary"
