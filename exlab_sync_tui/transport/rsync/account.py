@@ -121,7 +121,7 @@ class Account:
         """Run a script of ours with *words* as its arguments in the account's shell."""
         await self.connected()
         remote = "exec " + shlex.join(["sh", "-c", script, "sh", *words])
-        ended = await self.run(self._ssh(*self._over_master(), remote=remote), feed)
+        ended = await self.run(self.over_connection(remote), feed)
         if ended.status == OWN_FAILURE:
             raise from_ssh(self.access, ended.status, ended.said)
         return ended
@@ -176,6 +176,10 @@ class Account:
         """The words of ssh; of an option that is said twice the first counts (ssh_config(5))."""
         words = [path_of(SSH), *options, *ssh_options(self.access), "-l", self.access.user, "--", self.access.host]
         return [*words, remote] if remote else words
+
+    def over_connection(self, remote: str) -> list[str]:
+        """The argument list that runs a line over there by way of the open connection."""
+        return self._ssh(*self._over_master(), remote=remote)
 
     def _over_master(self) -> tuple[str, ...]:
         return ("-o", f"ControlPath={self.room() / 'master'}")

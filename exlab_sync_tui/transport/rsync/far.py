@@ -43,11 +43,7 @@ class FarFolder:
     async def everything(self, folder: str) -> list[RemoteEntry]:
         """All files and folders below a far folder, in the order of path bytes; none if there is no such folder."""
         found = await self._listed(("-r",), f"{folder}/")
-        below = [
-            RemoteEntry(it.rel[len(folder) + 1 :], it.kind, it.size) for it in found if it.rel.startswith(f"{folder}/")
-        ]
-        below.sort(key=lambda entry: os.fsencode(entry.rel))
-        return below
+        return await asyncio.to_thread(_below, folder, found)
 
     async def _listed(self, options: Sequence[str], path: str) -> list[RemoteEntry]:
         async with self._staging("empty") as nowhere:
@@ -55,13 +51,7 @@ class FarFolder:
                 (*_LIST, *options), self._account.argument(), str(nowhere), names=[path], good=(0, NOT_ALL)
             )
         self._refuse(ended)
-        entries = []
-        for line in ended.out.split(b"\n"):
-            told = listed(line)
-            if told is not None:
-                kind, amount, rel = told
-                entries.append(RemoteEntry(rel.rstrip("/"), _KINDS.get(kind, EntryKind.SPECIAL), amount))
-        return entries
+        return await asyncio.to_thread(_entries, ended.out)
 
     async def read(self, path: str, limit: int) -> bytes | None:
         """A small file's bytes; ``None`` if it is absent. ``UNKNOWN`` for one larger than *limit*."""
@@ -126,6 +116,23 @@ class FarFolder:
 
 
 _KINDS = {"-": EntryKind.FILE, "d": EntryKind.FOLDER, "l": EntryKind.LINK}
+
+
+def _entries(told: bytes) -> list[RemoteEntry]:
+    """What rsync lists; in a thread, since a listing may have a million lines."""
+    entries = []
+    for line in told.split(b"\n"):
+        if (found := listed(line)) is not None:
+            kind, amount, rel = found
+            entries.append(RemoteEntry(rel.rstrip("/"), _KINDS.get(kind, EntryKind.SPECIAL), amount))
+    return entries
+
+
+def _below(folder: str, entries: Sequence[RemoteEntry]) -> list[RemoteEntry]:
+    above = f"{folder}/"
+    below = [RemoteEntry(it.rel[len(above) :], it.kind, it.size) for it in entries if it.rel.startswith(above)]
+    below.sort(key=lambda entry: os.fsencode(entry.rel))
+    return below
 
 
 def _content(path: Path) -> bytes | None:

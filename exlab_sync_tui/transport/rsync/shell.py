@@ -120,7 +120,9 @@ class Commands:
     async def _hashing(self) -> FarHasher:
         if self._hasher is None:
             # it works in a folder that exists everywhere and holds an empty file; ours are told by their whole path
-            self._hasher = await FarHasher.open(self._account.access, "/dev", "null")
+            await self._account.connected()
+            over = self._account.over_connection
+            self._hasher = await FarHasher.open(self._account.access, "/dev", "null", command=over)
         return self._hasher
 
     async def let_go(self) -> None:

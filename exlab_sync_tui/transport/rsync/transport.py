@@ -116,6 +116,7 @@ class RsyncTransport:
                     identity, free, total = await self._identity(), None, None
                 capabilities = await self._capabilities()
         except TimeoutError:
+            await self._commands.let_go()
             await self._account.hang_up()
             raise away(self.title, f"no answer within {self._options.probe_seconds:g} s") from None
         if identity is not None:

@@ -21,14 +21,17 @@ from exlab_sync_tui.transport.ssh.access import ssh_command
 from exlab_sync_tui.transport.ssh.words import OWN_FAILURE, from_ssh, last_words, refuses_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from exlab_sync_tui.transport.ssh.access import SshAccess
 
 TOOLS = ("openssl dgst -sha256 -r", "sha256sum", "shasum -a 256", "busybox sha256sum")
 """All print ``<hex> *<name>`` or ``<hex>  <name>``; some escape a backslash or a newline and mark the line."""
 
-_TRIED_WITH = 4 << 20
+_LIKELY = 2
+"""So many of the first ones are tried twice, the others only where none of these works: they are never faster."""
+
+_TRIED_WITH = 8 << 20
 _READ = 64 << 10
 _SAID = 16 << 10
 _PATIENCE = 30
@@ -36,7 +39,7 @@ _LEFT_OUT = ("/volume[0-9]*", "/volume[0-9]*/homes", "/share", "/share/*", "/mnt
 """As ``agent.LEFT_OUT``: what a NAS may leave out of the paths that its SFTP server shows."""
 
 _TRY = """
-nonce=$1; path=$2; probe=$3; here=
+nonce=$1; path=$2; probe=$3; here=; works=
 for place in "$path" {places} "$HOME/$path"; do
   [ -e "$place/$probe" ] || continue
   if [ -z "$here" ]; then here=$place
@@ -59,7 +62,8 @@ while read -r count; do
   printf '\\n%s\\n' "$nonce end"
 done
 """
-_TRY_ONE = "if head -c {bytes} /dev/zero | {tool} >/dev/null 2>&1; then printf '%s\\n' \"$nonce tool {number}\"; else printf '%s\\n' \"$nonce no\"; fi"  # noqa: E501
+_TRY_ONE = "if {unless}head -c {bytes} /dev/zero | {tool} >/dev/null 2>&1; then works=yes; printf '%s\\n' \"$nonce tool {number}\"; else printf '%s\\n' \"$nonce no\"; fi"  # noqa: E501
+_UNLESS_ONE_WORKS = '[ -z "$works" ] && '
 _CASE = '  {number}) head -c "$count" | xargs -0 {tool} 2>/dev/null ;;'
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *]")
 
@@ -88,19 +92,28 @@ class FarHasher:
         self.tool = ""
 
     @classmethod
-    async def open(cls, access: SshAccess, path: str, probe: str, content: bytes = b"") -> FarHasher:
+    async def open(
+        cls,
+        access: SshAccess,
+        path: str,
+        probe: str,
+        content: bytes = b"",
+        *,
+        command: Callable[[str], list[str]] | None = None,
+    ) -> FarHasher:
         """Start it in the folder that SFTP calls *path*, in which the file *probe* has this *content*.
 
-        The fastest tool is chosen.
+        The fastest tool is chosen. *command* gives the argument list that runs a line over there; without it there is a
+        connection for this alone.
 
         Raises ``NoHasherError`` if there is none or no command may be run, ``TransportError`` if it is not reached.
         """
         script = _script()
         nonce = secrets.token_hex(16)
-        words = ["sh", "-c", script, "sh", nonce, path, probe]
+        line = "exec " + shlex.join(["sh", "-c", script, "sh", nonce, path, probe])
         try:
             process = await asyncio.create_subprocess_exec(
-                *ssh_command(access, ["exec " + shlex.join(words)]),
+                *(ssh_command(access, [line]) if command is None else command(line)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -148,7 +161,7 @@ class FarHasher:
         """Take the tool that needed the least time for a few MiB; the connection's own delay is in none of them."""
         await self._until(self._nonce + b" start\n")
         tried: list[_Tried] = []
-        for number in range(len(TOOLS)):
+        for number in _order():
             begun = time.perf_counter()
             line = await self._until(b"\n")
             if line.endswith(b" tool %d" % number):
@@ -217,8 +230,18 @@ def _escaped(name: bytes) -> bytes:
     return name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
 
 
+def _order() -> list[int]:
+    """Which tools are tried, one after the other: a single try says little where the machine has other work too."""
+    return [*range(len(TOOLS[:_LIKELY])), *range(len(TOOLS))]
+
+
 def _script() -> str:
     places = " ".join(f'{place}"$path"' for place in _LEFT_OUT)
-    tries = "\n".join(_TRY_ONE.format(bytes=_TRIED_WITH, tool=tool, number=number) for number, tool in enumerate(TOOLS))
+    tries = "\n".join(
+        _TRY_ONE.format(
+            bytes=_TRIED_WITH, tool=TOOLS[number], number=number, unless=_UNLESS_ONE_WORKS if number >= _LIKELY else ""
+        )
+        for number in _order()
+    )
     cases = "\n".join(_CASE.format(tool=tool, number=number) for number, tool in enumerate(TOOLS))
     return _TRY.format(places=places, tries=tries, cases=cases)
