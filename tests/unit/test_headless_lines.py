@@ -104,6 +104,14 @@ async def test_text_cannot_drive_the_terminal() -> None:
     assert line.endswith("\\x1b[2J\\u202eRun_1\\xff")
 
 
+@pytest.mark.parametrize("run_path", [RUN, ""])
+async def test_an_instrument_is_called_what_it_is_called_and_drives_no_terminal(run_path: str) -> None:
+    strange = Event(AT, EventKind.WARNING, "No.", equipment_id="[/b]\x1b]0;x\x07", run_path=run_path)
+    (line,) = await written(strange)
+    assert "[/b]\\x1b]0;x\\x07" in line
+    assert line.isprintable()
+
+
 def test_glyphs_are_ascii_where_the_stream_cannot_show_others() -> None:
     latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     assert not Look.of(latin).unicode
