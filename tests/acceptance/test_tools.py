@@ -80,6 +80,7 @@ def test_a_run_with_hostile_names_arrives_whole_and_is_proven(far: FarEnd, tmp_p
 
 
 @pytest.mark.full
+@pytest.mark.timeout(3_600)  # rclone asks a WebDAV server a hundred times a second at most, three times for each file
 def test_twenty_thousand_small_files_and_one_of_two_gib(far: FarEnd, tmp_path: Path) -> None:
     lab = lab_for(far, tmp_path)
     assert lab.run("destination", "adopt", "EXLAB_01", "--yes").returncode == 0

@@ -54,6 +54,15 @@ async def test_equal_sides_are_ok_and_stand_on_the_weakest_rung() -> None:
     assert (result.files, result.size) == (3, 9)
 
 
+async def test_an_empty_page_of_a_slow_listing_ends_nothing() -> None:
+    async def slow() -> AsyncIterator[Sequence[Far]]:
+        for page in ((), (), (Far("a"),), (), (Far("b"), Far("c"))):
+            yield page
+
+    result = await Verifier().compare(pages([proven("a"), proven("b")]), slow())
+    assert (result.missing, result.extra) == ((), ("c",))
+
+
 async def test_an_empty_run_is_ok_without_evidence() -> None:
     result = await compare([], [])
     assert result.ok

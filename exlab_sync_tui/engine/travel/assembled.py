@@ -217,8 +217,10 @@ class AssembledWay:
 
     async def _assembled(self, trip: Trip) -> AsyncIterator[Sequence[RemoteEntry]]:
         """What lies in the assembly; a listing of a million names moves, although no byte does."""
+        waited = 0
         async for page in self._transport.list(trip.assembly):
-            trip.progress.pulse.current = page[-1].rel if page else ""
+            waited += not page
+            trip.progress.pulse.current = page[-1].rel if page else f"listing {'.' * (waited % 4)}"
             yield page
 
     async def _recognise_moved(self, trip: Trip) -> None:

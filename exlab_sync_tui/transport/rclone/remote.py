@@ -147,18 +147,21 @@ class Remote:
 
     async def everything(self, folder: str) -> list[RemoteEntry]:
         """All files and folders below a far folder, in the order of path bytes; none if there is no such folder."""
-        found = []
+        found = [entry async for entry in self.entries(folder)]
+        found.sort(key=lambda entry: os.fsencode(entry.rel))
+        return found
+
+    async def entries(self, folder: str) -> AsyncGenerator[RemoteEntry, None]:
+        """The same in any order, as they come: a server may need minutes for a large run."""
         options = ("-R", "--format", "sp", "--separator", ";")
         async with aclosing(self._lines("lsf", *options, self.fs_of(folder), names=[folder])) as lines:
             async for line in lines:
                 size, _, path = os.fsdecode(line).partition(";")
                 rel = plain(path.removesuffix("/"))
                 if path.endswith("/"):
-                    found.append(RemoteEntry(rel, EntryKind.FOLDER))
+                    yield RemoteEntry(rel, EntryKind.FOLDER)
                 else:
-                    found.append(RemoteEntry(rel, EntryKind.FILE, int(size)))
-        found.sort(key=lambda entry: os.fsencode(entry.rel))
-        return found
+                    yield RemoteEntry(rel, EntryKind.FILE, int(size))
 
     async def digests(
         self, folder: str, records: Sequence[FileRecord], pulse: Pulse, *, download: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -232,9 +233,14 @@ class RcloneTransport:
                 await self._clear(command, path)
 
     async def list(self, folder: str) -> AsyncGenerator[Sequence[RemoteEntry], None]:
-        """Everything below a far folder in the order of path bytes, in pages."""
-        async with self._there():
-            found = await self._remote.everything(folder)
+        """Everything below a far folder in the order of path bytes, in pages; empty ones first, as signs of life."""
+        found: list[RemoteEntry] = []
+        async with self._there(), aclosing(self._remote.entries(folder)) as entries:
+            async for entry in entries:
+                found.append(entry)
+                if len(found) % _PAGE == 0:
+                    yield ()
+        found.sort(key=lambda entry: os.fsencode(entry.rel))
         for start in range(0, len(found), _PAGE):
             yield found[start : start + _PAGE]
 
