@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.benchmarks import datasets, limit, peers, report, scale
+from exlab_sync_tui.model.clock import SystemClock
+from exlab_sync_tui.transport.limiter import Limiter
+from tests.acceptance.bench_lab import SENTINEL
+from tests.benchmarks import datasets, life, limit, peers, report, scale
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.curves import Curve, as_json
 from tests.benchmarks.datasets import KIB, DataSet
@@ -17,6 +22,8 @@ from tests.benchmarks.memory import Point, curve_of, growth
 from tests.benchmarks.memory import main as memory_main
 from tests.benchmarks.ours import adopt, place_of
 from tests.benchmarks.peers import Peer
+from tests.benchmarks.sampler import by_room
+from tests.benchmarks.sampler import place_of as code_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +199,35 @@ async def test_a_limit_is_watched_on_a_real_transfer(tmp_path: Path) -> None:
     held = await limit.measure(tmp_path, 80, seconds=0.3)
     assert held.mbps == 80
     assert held.percent_off > -100
+
+
+def test_an_hour_of_a_lab_has_every_run_finished_after_its_last_file() -> None:
+    writes = life.hour(60)
+    assert [write.at for write in writes] == sorted(write.at for write in writes)
+    last = {write.run: write for write in writes}
+    assert all(write.rel == SENTINEL and write.at < 3_600 for write in last.values())
+    assert len(last) == 6 + 1 + 59
+    assert sum(write.size for write in writes) < 2 << 30
+
+
+def test_a_lab_lives_and_says_what_that_cost(tmp_path: Path) -> None:
+    told = life.measure(tmp_path, 6, 600)
+    assert told["runs"] == 1 + 1 + 5
+    ticks = told["ticks"]
+    assert isinstance(ticks, Counter)
+    assert by_room(ticks).total() == ticks.total() > 0
+
+
+def test_time_goes_to_the_innermost_code_of_ours_and_names_what_it_has_called() -> None:
+    seen: list[str] = []
+
+    def rate() -> None:
+        seen.append(code_of(sys._getframe()))
+
+    Limiter(rate, SystemClock()).rate  # noqa: B018  # it is asked for
+    rate()
+    assert seen == ["transport/limiter.rate > tests", "libraries/tests"]
+    assert by_room(Counter({"tree/walk.walk": 2, "tree/folder.scan > os": 3, "libraries/asyncio": 1})) == {
+        "tree": 5,
+        "libraries": 1,
+    }
