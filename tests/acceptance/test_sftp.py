@@ -208,6 +208,16 @@ async def test_a_large_run_is_light(tmp_path: Path, server: Sshd) -> None:
 
 
 @pytest.mark.full
+async def test_a_run_over_a_long_line_which_takes_more_connections_is_light(tmp_path: Path, server: Sshd) -> None:
+    with Proxy(server.port, delay=0.025) as proxy:
+        server.also_known_at(proxy.port)
+        await is_light(
+            tmp_path, small=20_000, large_mib=256, prepare=lambda root: sftp_lab(root, server, port=proxy.port)
+        )
+        assert proxy.connections >= 4
+
+
+@pytest.mark.full
 async def test_a_run_that_is_written_and_read_back_over_sftp_alone_is_light(tmp_path: Path) -> None:
     with Sshd(tmp_path / "sshd", SshdOptions(sftp_only=True)) as server:
         await is_light(tmp_path, small=2_000, large_mib=256, prepare=lambda root: sftp_lab(root, server))
