@@ -26,6 +26,9 @@ _NEVER_HELD = frozenset({"ctrl+q", "ctrl+c"})
 _PATIENCE = 0.5
 """Seconds of reading after which it is said what is waited for."""
 
+_LOST = 2.0
+"""Seconds after which a messenger, or a dialog, is not waited for any more: it has been closed before it got there."""
+
 
 class Followed(Message):
     """It has come the way of the keys: what was typed before it is not under way any more."""
@@ -113,7 +116,9 @@ class TypedAheadApp(App[int]):
 
     def _start(self) -> object:
         self._is_for_somebody = True
-        return self._follow()
+        errand = self._follow()
+        self._do_without_later(errand)
+        return errand
 
     def _follow(self) -> object:
         """Hold keys from now on; a messenger goes behind those that are under way. The errand that the caller ends."""
@@ -126,8 +131,13 @@ class TypedAheadApp(App[int]):
             and way.post_message(Followed(behind))
         ):
             self._errands.append(behind)
+            self._do_without_later(behind)
         self._errands.append(ours)
         return ours
+
+    def _do_without_later(self, errand: object) -> None:
+        """What never arrives must not hold the keys for ever."""
+        self.set_timer(_LOST, lambda: self.call_later(self._arrive, errand))
 
     async def _arrive(self, errand: object) -> None:
         """One errand is done; after the last one everything is typed, or dropped if no dialog came."""

@@ -11,6 +11,7 @@ from textual.widgets import Input, OptionList
 
 from exlab_sync_tui.engine.cockpit.permits import Permit
 from exlab_sync_tui.engine.cockpit.view import Verb
+from exlab_sync_tui.tui import typed_ahead
 from exlab_sync_tui.tui.options import ConsoleOptions
 from exlab_sync_tui.tui.screens.main import MainScreen
 from exlab_sync_tui.tui.widgets.filter_bar import FilterBar
@@ -50,6 +51,20 @@ async def test_it_stands_in_the_first_line_of_the_dialog(
         await console.hurry(key + ORDERS)
         assert isinstance(console.app.focused, Input)
         assert console.app.focused.value == ORDERS
+        assert not cockpit.orders
+
+
+async def test_a_messenger_that_is_lost_does_not_hold_the_keys_for_ever(
+    cockpit: FakeCockpit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed_ahead, "_LOST", 0.001)
+    async with opened(cockpit) as console:
+        await console.go_to(FAILED)
+        monkeypatch.setattr(typed_ahead.TypedAheadApp, "on_followed", lambda _, message: message.stop())
+        await console.hurry("/" + ORDERS)
+        await console.press("z")
+        assert isinstance(console.app.focused, Input)
+        assert console.app.focused.value.endswith("z")
         assert not cockpit.orders
 
 
