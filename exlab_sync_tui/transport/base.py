@@ -160,7 +160,9 @@ class Transport(Protocol):
         ...
 
     def list(self, folder: str) -> AsyncIterator[Sequence[RemoteEntry]]:
-        """Everything below a far folder in the order of path bytes, in pages; folders included, links not followed."""
+        """Everything below a far folder in the order of path bytes, in pages; folders included, links not followed.
+
+        An empty page is no end: it says that a long listing moves."""
         ...
 
     async def open_incoming(self, incoming: str, owner: Owner) -> Capabilities:

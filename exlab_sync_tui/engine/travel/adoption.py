@@ -14,6 +14,7 @@ from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.transport.base import tell_beside
+from exlab_sync_tui.transport.tools.listing import moving
 from exlab_sync_tui.tree.hashing import hash_tree
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Adoption:
         """Both sides must have the same files with the same digests, and nothing else."""
         if not trip.proven_here:
             await self.carry(trip)
-        listing = self._transport.list(trip.job.nas_path)
+        listing = moving(self._transport.list(trip.job.nas_path), trip.progress.pulse)
         result = await trip.parts.verifier.compare(trip.pages(FilesWanted.ALL), listing)
         differing = [*result.mismatched, *result.missing, *result.extra]
         if differing:

@@ -22,14 +22,15 @@ from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import PushPlan, tell_beside
+from exlab_sync_tui.transport.tools.listing import moving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from exlab_sync_tui.engine.travel.papers import Papers
     from exlab_sync_tui.engine.travel.trip import Trip
     from exlab_sync_tui.model.verdict import VerifyResult
-    from exlab_sync_tui.transport.base import DestinationState, Owner, RemoteEntry, Transport
+    from exlab_sync_tui.transport.base import DestinationState, Owner, Transport
 
 _RECEIPT = f"{CACHE_FOLDER}/receipt.json"
 _OWNER = ".exlab-owner.json"
@@ -81,7 +82,7 @@ class AssembledWay:
         owner = await self._transport.read_text(trip.job.nas_path, _BEGUN)
         if owner is not None or not trip.job.publishing or await self.manner() != "direct":
             return owner == _signature(trip.owner)
-        async for page in self._transport.list(trip.job.nas_path):
+        async for page in moving(self._transport.list(trip.job.nas_path), trip.progress.pulse):
             if any(entry.kind != EntryKind.FOLDER and not _is_unfinished_owner(entry.rel) for entry in page):
                 return False
         return True
@@ -186,7 +187,7 @@ class AssembledWay:
         totals = await trip.parts.store.file_totals(trip.job.id)
         needed = totals.unpublished_size
         if needed > state.free_bytes:
-            async for page in self._assembled(trip):
+            async for page in moving(self._transport.list(trip.assembly), trip.progress.pulse):
                 needed -= sum(entry.size for entry in page)
         if needed > state.free_bytes:
             raise TransportError(
@@ -213,15 +214,8 @@ class AssembledWay:
 
     async def _compare(self, trip: Trip) -> VerifyResult:
         records = trip.pages(FilesWanted.UNPUBLISHED)
-        return await trip.parts.verifier.compare(records, self._assembled(trip))
-
-    async def _assembled(self, trip: Trip) -> AsyncIterator[Sequence[RemoteEntry]]:
-        """What lies in the assembly; a listing of a million names moves, although no byte does."""
-        waited = 0
-        async for page in self._transport.list(trip.assembly):
-            waited += not page
-            trip.progress.pulse.current = page[-1].rel if page else f"listing {'.' * (waited % 4)}"
-            yield page
+        listing = moving(self._transport.list(trip.assembly), trip.progress.pulse)
+        return await trip.parts.verifier.compare(records, listing)
 
     async def _recognise_moved(self, trip: Trip) -> None:
         """After a crash in the middle of publishing one by one some files are in the final folder already."""

@@ -13,6 +13,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import without_secrets
+from exlab_sync_tui.transport.tools.listing import moving
 from exlab_sync_tui.tree.hashing import hash_tree
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ class BlackBoxWay:
         if absent:
             raise mismatch(self._title, absent)
         verifier = trip.parts.verifier
-        result = await verifier.compare(trip.pages(FilesWanted.ALL), self._transport.list(trip.job.nas_path))
+        listing = moving(self._transport.list(trip.job.nas_path), trip.progress.pulse)
+        result = await verifier.compare(trip.pages(FilesWanted.ALL), listing)
         strong = result.evidence is None or result.evidence.satisfies(verifier.minimum)
         return replace(result, ok=strong and not (result.mismatched or result.missing))
 

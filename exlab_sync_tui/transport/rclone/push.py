@@ -11,6 +11,7 @@ from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.rclone.names import standard
 from exlab_sync_tui.transport.rclone.remote import Counted
+from exlab_sync_tui.transport.tools.listing import told_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -37,7 +38,7 @@ class Sending:
         """What an earlier attempt has left."""
         if await self.remote.is_empty(self.plan.folder):
             return {}
-        found = await self.remote.everything(self.plan.folder)
+        found = await self.remote.everything(self.plan.folder, told_to(self.plan.pulse))
         return {entry.rel: entry.size for entry in found if entry.kind == EntryKind.FILE}
 
     def refuse(self, batch: Sequence[FileRecord]) -> None:

@@ -17,7 +17,7 @@ from exlab_sync_tui.transport.rclone.names import on_local_disk, plain, sayable,
 from exlab_sync_tui.transport.rclone.words import trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from typing import Any
 
     from exlab_sync_tui.model.entry import FileRecord
@@ -145,23 +145,24 @@ class Remote:
         except NotThereError:
             return True
 
-    async def everything(self, folder: str) -> list[RemoteEntry]:
-        """All files and folders below a far folder, in the order of path bytes; none if there is no such folder."""
-        found = [entry async for entry in self.entries(folder)]
-        found.sort(key=lambda entry: os.fsencode(entry.rel))
-        return found
+    async def everything(self, folder: str, alive: Callable[[], None]) -> list[RemoteEntry]:
+        """All files and folders below a far folder, in the order of path bytes; none if there is no such folder.
 
-    async def entries(self, folder: str) -> AsyncGenerator[RemoteEntry, None]:
-        """The same in any order, as they come: a server may need minutes for a large run."""
+        A server may need minutes for a large run: *alive* is called for each that comes.
+        """
+        found = []
         options = ("-R", "--format", "sp", "--separator", ";")
         async with aclosing(self._lines("lsf", *options, self.fs_of(folder), names=[folder])) as lines:
             async for line in lines:
                 size, _, path = os.fsdecode(line).partition(";")
                 rel = plain(path.removesuffix("/"))
                 if path.endswith("/"):
-                    yield RemoteEntry(rel, EntryKind.FOLDER)
+                    found.append(RemoteEntry(rel, EntryKind.FOLDER))
                 else:
-                    yield RemoteEntry(rel, EntryKind.FILE, int(size))
+                    found.append(RemoteEntry(rel, EntryKind.FILE, int(size)))
+                alive()
+        found.sort(key=lambda entry: os.fsencode(entry.rel))
+        return found
 
     async def digests(
         self, folder: str, records: Sequence[FileRecord], pulse: Pulse, *, download: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,11 +21,12 @@ from exlab_sync_tui.transport.rclone.push import Sending, refuse_oversize, with_
 from exlab_sync_tui.transport.rclone.remote import Remote
 from exlab_sync_tui.transport.rclone.workroom import Workroom
 from exlab_sync_tui.transport.sentences import taken
+from exlab_sync_tui.transport.tools.listing import paged
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from exlab_sync_tui.model.entry import FileRecord
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.limiter import Limiter
     from exlab_sync_tui.transport.rclone.remote import Offer
 
-_PAGE = 1_000
 _KNOWN_FOR = 2.0
 """Seconds for which a marker that was seen stands: publishing file by file must not read it before each file."""
 
@@ -234,15 +233,14 @@ class RcloneTransport:
 
     async def list(self, folder: str) -> AsyncGenerator[Sequence[RemoteEntry], None]:
         """Everything below a far folder in the order of path bytes, in pages; empty ones first, as signs of life."""
-        found: list[RemoteEntry] = []
-        async with self._there(), aclosing(self._remote.entries(folder)) as entries:
-            async for entry in entries:
-                found.append(entry)
-                if len(found) % _PAGE == 0:
-                    yield ()
-        found.sort(key=lambda entry: os.fsencode(entry.rel))
-        for start in range(0, len(found), _PAGE):
-            yield found[start : start + _PAGE]
+
+        async def everything(alive: Callable[[], None]) -> Sequence[RemoteEntry]:
+            async with self._there():
+                return await self._remote.everything(folder, alive)
+
+        async with aclosing(paged(everything)) as pages:
+            async for page in pages:
+                yield page
 
     async def close(self) -> None:
         """End rclone at once; what it wrote stays to be resumed. Idempotent."""

@@ -18,6 +18,7 @@ from exlab_sync_tui.transport.base import RemoteEntry
 from exlab_sync_tui.transport.rsync.account import make_parents
 from exlab_sync_tui.transport.rsync.names import listed
 from exlab_sync_tui.transport.rsync.words import NOT_ALL, VANISHED, trouble
+from exlab_sync_tui.transport.tools.listing import unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -40,18 +41,29 @@ class FarFolder:
         found = await self._listed(("-d",), path)
         return found[-1] if found and found[-1].rel == path else None
 
-    async def everything(self, folder: str) -> list[RemoteEntry]:
-        """All files and folders below a far folder, in the order of path bytes; none if there is no such folder."""
-        found = await self._listed(("-r",), f"{folder}/")
+    async def everything(self, folder: str, alive: Callable[[], None] = unheard) -> list[RemoteEntry]:
+        """All files and folders below a far folder, in the order of path bytes; none if there is no such folder.
+
+        *alive* is called for each piece that comes.
+        """
+        found = await self._listed(("-r",), f"{folder}/", alive)
         return await asyncio.to_thread(_below, folder, found)
 
-    async def _listed(self, options: Sequence[str], path: str) -> list[RemoteEntry]:
+    async def _listed(
+        self, options: Sequence[str], path: str, alive: Callable[[], None] = unheard
+    ) -> list[RemoteEntry]:
+        told: list[bytes] = []
+
+        def hear(piece: bytes) -> None:
+            told.append(piece)
+            alive()
+
         async with self._staging("empty") as nowhere:
             ended = await self._account.rsync(
-                (*_LIST, *options), self._account.argument(), str(nowhere), names=[path], good=(0, NOT_ALL)
+                (*_LIST, *options), self._account.argument(), str(nowhere), names=[path], hear=hear, good=(0, NOT_ALL)
             )
         self._refuse(ended)
-        return await asyncio.to_thread(_entries, ended.out)
+        return await asyncio.to_thread(_entries, b"".join(told))
 
     async def read(self, path: str, limit: int) -> bytes | None:
         """A small file's bytes; ``None`` if it is absent. ``UNKNOWN`` for one larger than *limit*."""

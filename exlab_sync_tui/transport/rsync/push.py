@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.transport.rsync.names import given, plain
 from exlab_sync_tui.transport.rsync.words import VANISHED, trouble
+from exlab_sync_tui.transport.tools.listing import told_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -42,7 +43,7 @@ class Sending:
         """What an earlier attempt has left; a beginning of a file is rsync's own to take up."""
         if self.far is None:
             return {}
-        found = await self.far.everything(self.plan.folder)
+        found = await self.far.everything(self.plan.folder, told_to(self.plan.pulse))
         return {entry.rel: entry.size for entry in found if entry.kind == EntryKind.FILE}
 
     def refuse(self, batch: Sequence[FileRecord]) -> None:

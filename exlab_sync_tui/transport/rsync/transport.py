@@ -22,11 +22,12 @@ from exlab_sync_tui.transport.rsync.names import sayable
 from exlab_sync_tui.transport.rsync.push import PARTIAL, Sending
 from exlab_sync_tui.transport.rsync.shell import Commands
 from exlab_sync_tui.transport.sentences import away, taken
+from exlab_sync_tui.transport.tools.listing import paged
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from exlab_sync_tui.model.entry import FileRecord
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from exlab_sync_tui.transport.limiter import Limiter
     from exlab_sync_tui.transport.ssh.access import SshAccess
 
-_PAGE = 1_000
 _KNOWN_FOR = 2.0
 """Seconds for which a marker that was seen stands: publishing file by file must not read it before each file."""
 
@@ -247,11 +247,15 @@ class RsyncTransport:
                 await self._far.remove("", [above])
 
     async def list(self, folder: str) -> AsyncGenerator[Sequence[RemoteEntry], None]:
-        """Everything below a far folder in the order of path bytes, in pages."""
-        async with self._there():
-            found = await self._far.everything(folder)
-        for start in range(0, len(found), _PAGE):
-            yield found[start : start + _PAGE]
+        """Everything below a far folder in the order of path bytes, in pages; empty ones first, as signs of life."""
+
+        async def everything(alive: Callable[[], None]) -> Sequence[RemoteEntry]:
+            async with self._there():
+                return await self._far.everything(folder, alive)
+
+        async with aclosing(paged(everything)) as pages:
+            async for page in pages:
+                yield page
 
     async def close(self) -> None:
         """End all children at once; what they wrote stays to be resumed. Idempotent."""
