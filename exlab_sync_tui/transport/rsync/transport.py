@@ -386,6 +386,6 @@ class RsyncTransport:
             yield
         except BaseException:
             await self._account.end_children()
+            await self._account.hang_up()  # first: a command over a connection that stands still never ends by itself
             await self._commands.let_go()
-            await self._account.hang_up()
             raise
