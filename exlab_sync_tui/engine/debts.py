@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.errors import CreationError, IngestError, OrphanRunError
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import remove_stale, write_atomic
 from exlab_sync_tui.provenance.ingest import append_transition
-from exlab_sync_tui.provenance.receipt import parse_receipt
+from exlab_sync_tui.provenance.manifest import MANIFEST_NAME
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME, parse_receipt
 from exlab_sync_tui.queue.store import DebtKind
 from exlab_sync_tui.text import safe_text
 

@@ -8,7 +8,7 @@ not found stays known as lying on the old destination.
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from exlab_sync_tui.model.clock import SystemClock
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, SyncJobState
 from exlab_sync_tui.model.run import CACHE_FOLDER
-from exlab_sync_tui.provenance.manifest import MANIFEST_NAME
+from exlab_sync_tui.provenance.manifest import LARGEST_MANIFEST, MANIFEST_NAME, manifest_digest
 from exlab_sync_tui.provenance.receipt import RECEIPT_NAME, parse_receipt
 from exlab_sync_tui.queue.sqlite import SQLiteStore
 from exlab_sync_tui.queue.store import HistoryEntry, JobFilter
@@ -134,8 +134,8 @@ class _Move:
             return "no receipt of ours is there"
         if receipt.job_id != job.id or receipt.manifest_sha256 != job.manifest_sha256:
             return "the receipt there is that of another delivery"
-        manifest = await self._transport.read_text(cache, MANIFEST_NAME)
-        if manifest is None or hashlib.sha256(manifest).hexdigest() != job.manifest_sha256:
+        manifest = await self._transport.read_text(cache, MANIFEST_NAME, limit=LARGEST_MANIFEST)
+        if manifest is None or await asyncio.to_thread(manifest_digest, manifest) != job.manifest_sha256:
             return "the manifest there is not the one that was proved"
         return ""
 

@@ -7,7 +7,6 @@ final folder first, and it is released only after passes of its own and after it
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.patience import within
-from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME, keep_papers
+from exlab_sync_tui.engine.travel.papers import keep_papers
 from exlab_sync_tui.engine.travel.places import place_of
 from exlab_sync_tui.engine.upkeep.leftovers import kept_receipt, tell_leftovers
 from exlab_sync_tui.errors import CreationError, ExlabSyncError, OrphanRunError, TransportError, UnsafePathError
@@ -25,8 +24,8 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.creation import read_creation
-from exlab_sync_tui.provenance.manifest import parse_manifest
-from exlab_sync_tui.provenance.receipt import parse_receipt
+from exlab_sync_tui.provenance.manifest import MANIFEST_NAME, manifest_digest, parse_manifest
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME, parse_receipt
 from exlab_sync_tui.text import count, parse_instant, safe_text
 from exlab_sync_tui.tree.paths import checked_rel
 from exlab_sync_tui.tree.walk import walk
@@ -245,7 +244,7 @@ def _papers_in(folder: Path) -> Papers | None:
 
 def _digests(papers: Papers) -> dict[str, bytes] | None:
     """Path to digest of the very manifest that the receipt names; nothing for another one, or for unsafe names."""
-    if hashlib.sha256(papers.manifest).hexdigest() != papers.receipt.manifest_sha256:
+    if manifest_digest(papers.manifest) != papers.receipt.manifest_sha256:
         return None
     try:
         checked_rel(papers.receipt.destination_path)

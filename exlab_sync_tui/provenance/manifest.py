@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from exlab_sync_tui.model.entry import FileRecord
 
 MANIFEST_NAME = "checksums.sha256"
+LARGEST_MANIFEST = 1 << 30
+"""Bytes; a line has about a hundred."""
 
 _LINE = re.compile(rb"(\\?)([0-9a-fA-F]{64})(?:  | \*)(.+)", re.DOTALL)
 _ESCAPED = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
@@ -35,6 +38,11 @@ class Manifest:
 
     entries: dict[str, str]
     skipped: tuple[str, ...] = ()
+
+
+def manifest_digest(manifest: bytes) -> str:
+    """What names a manifest: its SHA-256 in hex. A large one takes a while, in which other threads go on."""
+    return hashlib.sha256(manifest).hexdigest()
 
 
 def manifest_lines(records: Iterable[FileRecord]) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +20,7 @@ from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.evidence import weakest
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import PUBLISHED, Round, SyncJobState
+from exlab_sync_tui.provenance.manifest import manifest_digest
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import count, safe_text, size
 from exlab_sync_tui.transport.base import Owner, Pulse
@@ -192,7 +192,7 @@ class Journey:
             manifest = await manifest_of(trip)
         except ValueError:  # a file that was not sent yet
             return False
-        return hashlib.sha256(manifest).hexdigest() == trip.job.publishing
+        return await asyncio.to_thread(manifest_digest, manifest) == trip.job.publishing
 
     async def _recognise(self, trip: Trip) -> None:
         trip.progress.phase = Phase.PUBLISHING

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +12,9 @@ from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.provenance.atomic import write_atomic
 from exlab_sync_tui.provenance.creation import read_creation
-from exlab_sync_tui.provenance.manifest import manifest_lines
+from exlab_sync_tui.provenance.manifest import MANIFEST_NAME, manifest_digest, manifest_lines
 from exlab_sync_tui.provenance.overrides import in_force
-from exlab_sync_tui.provenance.receipt import PassRecord, Receipt, render_receipt
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME, PassRecord, Receipt, render_receipt
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import utc
 from exlab_sync_tui.tree.walk import walk
@@ -30,25 +29,22 @@ if TYPE_CHECKING:
     from exlab_sync_tui.provenance.creation import Creation
     from exlab_sync_tui.provenance.overrides import OverrideInForce
 
-MANIFEST_NAME = "checksums.sha256"
-RECEIPT_NAME = "receipt.json"
 CREATION_NAME = "creation.json"
 _OURS = frozenset({CREATION_NAME, f"{CREATION_NAME}.lock", MANIFEST_NAME, RECEIPT_NAME})
 
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What goes into the far cache folder. ``others`` are copied as they are (``FORMATS.md`` §3)."""
+    """What goes into the far cache folder. ``others`` are copied as they are (``FORMATS.md`` §3).
+
+    ``manifest_sha256`` (hex) is what the receipt names and what recognises our run after a crash.
+    """
 
     manifest: bytes
+    manifest_sha256: str
     receipt: bytes
     creation: bytes | None
     others: tuple[tuple[str, bytes], ...] = ()
-
-    @property
-    def manifest_sha256(self) -> str:
-        """The digest that the receipt names and that recognises our run after a crash."""
-        return hashlib.sha256(self.manifest).hexdigest()
 
     @property
     def first_to_last(self) -> list[tuple[str, bytes]]:
@@ -63,23 +59,22 @@ class Papers:
 async def draw_up(trip: Trip, result: VerifyResult, *, publish: str, at: datetime) -> Papers:
     """Make the papers of a run that has just been compared. Raises ``CreationError`` and ``OSError``."""
     manifest = await manifest_of(trip)
+    digest = await asyncio.to_thread(manifest_digest, manifest)
     creation = await asyncio.to_thread(_creation_of, trip.run)
     rendered = None
     if creation is not None:
         rendered = await asyncio.to_thread(trip.parts.creation.rendered, trip.run.path, sync_status="synced")
     recorded = creation.validation_overrides if creation else ()
     overrides = in_force((*recorded, *await recorded_here(trip.parts.store, trip.run)), at)
-    receipt = _receipt(trip, result, overrides, manifest, publish=publish, at=at)
+    receipt = _receipt(trip, result, overrides, digest, publish=publish, at=at)
     others = await asyncio.to_thread(_others, trip.run.cache)
-    return Papers(manifest, render_receipt(receipt), rendered, others)
+    return Papers(manifest, digest, render_receipt(receipt), rendered, others)
 
 
 async def manifest_of(trip: Trip) -> bytes:
     """The manifest of the job's records as they are. Raises ``ValueError`` if one has no digest yet."""
-    lines = bytearray()
-    async for page in trip.pages(FilesWanted.ALL):
-        lines += b"".join(manifest_lines(page))
-    return bytes(lines)
+    parts = [b"".join(manifest_lines(page)) async for page in trip.pages(FilesWanted.ALL)]
+    return await asyncio.to_thread(b"".join, parts)  # a hundred bytes for each file of a run
 
 
 def keep_copy(folder: Path, job_id: str, papers: Papers) -> None:
@@ -119,7 +114,7 @@ def _receipt(
     trip: Trip,
     result: VerifyResult,
     overrides: tuple[OverrideInForce, ...],
-    manifest: bytes,
+    manifest_sha256: str,
     *,
     publish: str,
     at: datetime,
@@ -145,7 +140,7 @@ def _receipt(
         empty_folders=tuple(trip.inventory.empty_folders),
         specials=tuple(trip.inventory.specials),
         litter=tuple(trip.inventory.litter),
-        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        manifest_sha256=manifest_sha256,
         publish=publish,
         revision=job.revision,
     )

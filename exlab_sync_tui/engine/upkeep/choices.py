@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.travel.freeze import compare, pages_of
-from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.engine.travel.places import find_run
 from exlab_sync_tui.engine.upkeep.proof import Proof
 from exlab_sync_tui.errors import RefusedError, TransportErrorKind
@@ -17,6 +16,8 @@ from exlab_sync_tui.model.event import EventKind
 from exlab_sync_tui.model.hold import HoldScope
 from exlab_sync_tui.model.job import Round, SyncJobState
 from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.manifest import MANIFEST_NAME
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME
 from exlab_sync_tui.queue.store import Debt, DebtKind, HistoryEntry
 from exlab_sync_tui.text import count, safe_text
 from exlab_sync_tui.tree.hashing import hash_tree

@@ -25,11 +25,11 @@ from exlab_sync_tui.cleanup.interlocks import (
 from exlab_sync_tui.engine.grants import was_revoked_since
 from exlab_sync_tui.engine.patience import within
 from exlab_sync_tui.engine.travel.freeze import compare
-from exlab_sync_tui.engine.travel.papers import RECEIPT_NAME
 from exlab_sync_tui.engine.travel.places import find_run
 from exlab_sync_tui.engine.upkeep.leftovers import kept_receipt
 from exlab_sync_tui.errors import CreationError, OrphanRunError, TransportError
 from exlab_sync_tui.model.run import CACHE_FOLDER
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME
 from exlab_sync_tui.queue.store import Debt, DebtKind
 from exlab_sync_tui.text import duration, safe_text
 from exlab_sync_tui.transport.base import OWNER_NAME, Owner

@@ -6,18 +6,18 @@ large run gets through in the gaps.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exlab_sync_tui.engine.travel.papers import MANIFEST_NAME, RECEIPT_NAME
 from exlab_sync_tui.engine.travel.stall import run_unless_stalled
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel, weakest
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.model.verdict import VerifyResult
-from exlab_sync_tui.provenance.manifest import manifest_lines
-from exlab_sync_tui.provenance.receipt import parse_receipt
+from exlab_sync_tui.provenance.manifest import LARGEST_MANIFEST, MANIFEST_NAME, manifest_digest, manifest_lines
+from exlab_sync_tui.provenance.receipt import RECEIPT_NAME, parse_receipt
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport.base import Pulse, tell_beside
 
@@ -148,8 +148,8 @@ class Proof:
         receipt = parse_receipt(told) if told else None
         if receipt is None or receipt.job_id != self.job.id or receipt.manifest_sha256 != self.job.manifest_sha256:
             return f"{place}/{RECEIPT_NAME} is not the receipt of this run any more"
-        manifest = await transport.read_text(folder, f"{CACHE_FOLDER}/{MANIFEST_NAME}", limit=1 << 30)
-        if manifest is None or hashlib.sha256(manifest).hexdigest() != self.job.manifest_sha256:
+        manifest = await transport.read_text(folder, f"{CACHE_FOLDER}/{MANIFEST_NAME}", limit=LARGEST_MANIFEST)
+        if manifest is None or await asyncio.to_thread(manifest_digest, manifest) != self.job.manifest_sha256:
             return f"{place}/{MANIFEST_NAME} is not the manifest that was published"
         return ""
 

@@ -288,8 +288,8 @@ class RsyncTransport:
 
     async def _let_go(self) -> None:
         """End the open connection; the next errand opens another."""
+        await self._account.close()  # first: over a line that stands still the hashing never ends
         await self._commands.let_go()
-        await self._account.close()
 
     async def _proven(self, folder: str, records: Sequence[FileRecord], pulse: Pulse) -> Sequence[FileRecord]:
         if await self._hashes_there():
