@@ -162,14 +162,16 @@ def read_file(folder: Folder, name: str, limit: int) -> bytes | None:
         return None
     with file:
         file.refresh(0, os.fstat(file.fd).st_size)
-        content = bytearray()
-        while piece := file.read(len(content), _PIECE):
-            content += piece
-            if len(content) > limit:
+        pieces: list[bytes] = []
+        length = 0
+        while piece := file.read(length, _PIECE):
+            pieces.append(bytes(piece))
+            length += len(piece)
+            if length > limit:
                 raise TransportError(
                     f"{safe_text(folder.path)}/{safe_text(name)} is larger than {size(limit)}; it was not read."
                 )
-        return bytes(content)
+        return b"".join(pieces)  # which lets other threads go on, as a growing buffer would not
 
 
 def read_text(anchor: Anchor, rel: str, name: str, limit: int) -> bytes | None:

@@ -260,16 +260,18 @@ class FarFiles:
             self._close_later(file)
 
     async def _content(self, file: asyncssh.SFTPClientFile, rel: str, expected: int, limit: int) -> bytes:
-        content = bytearray()
-        while piece := await file.read(min(_PIECE, limit + 1 - len(content)), len(content)):
-            content += as_bytes(piece)
-            if len(content) > limit:
+        pieces: list[bytes] = []
+        length = 0
+        while piece := await file.read(min(_PIECE, limit + 1 - length), length):
+            pieces.append(as_bytes(piece))
+            length += len(piece)
+            if length > limit:
                 raise TransportError(
                     f"{self._session.access.title}/{safe_text(rel)} is larger than {size(limit)}; it was not read."
                 )
-            if len(content) == expected:
+            if length == expected:
                 break
-        return bytes(content)
+        return await asyncio.to_thread(b"".join, pieces)
 
     def _close_later(self, file: asyncssh.SFTPClientFile) -> None:
         """Nobody has to wait until a file that was read is closed, nor to hear that it could not be."""
