@@ -225,6 +225,6 @@ async def test_a_run_that_is_written_and_read_back_over_sftp_alone_is_light(tmp_
 
 @pytest.mark.slow
 def test_a_run_survives_kills_at_random_moments(tmp_path: Path, server: Sshd) -> None:
-    lab = sftp_lab(tmp_path, server, mbps=250)
+    lab = sftp_lab(tmp_path, server, mbps=200)
     run = write_run(lab.local / "Run_A", small=1_500, large_mib=96)
     assert survive(lab, run, kills=5, longest=2.2, seed=7) == 5
