@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.travel.freeze import pages_of
+from exlab_sync_tui.engine.travel.stall import run_unless_stalled
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.evidence import EvidenceLevel, weakest
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.model.verdict import VerifyResult
 from exlab_sync_tui.transport.base import Pulse, tell_beside
+from exlab_sync_tui.transport.listing import moving
 from exlab_sync_tui.tree.hashing import hash_tree
 from exlab_sync_tui.tree.snapshot import records
 from exlab_sync_tui.tree.walk import walk
@@ -65,14 +67,18 @@ class Audit:
             return
         if destination.transport is None:
             raise TransportError(destination.unready, TransportErrorKind.SET_UP)
-        await self._recognise(destination.transport, job)
-        tell_beside(destination.transport, Path(job.run_path), job.nas_path)
-        pulse = Pulse()
+        pulse, stall = Pulse(), self._instrument.stall_seconds
+        looking = self._over_there(destination.transport, job, pulse)
+        await run_unless_stalled(looking, pulse, self._parts.clock, stall, destination.title)
+
+    async def _over_there(self, transport: Transport, job: SyncJobRow, pulse: Pulse) -> None:
+        await self._recognise(transport, job)
+        tell_beside(transport, Path(job.run_path), job.nas_path)
         async for page in pages_of(self._parts.store, job.id):
-            async for checked in destination.transport.digests(job.nas_path, page, pulse):
+            async for checked in transport.digests(job.nas_path, page, pulse):
                 for record in checked:
                     self._judge_far(record)
-        async for entries in destination.transport.list(job.nas_path):
+        async for entries in moving(transport.list(job.nas_path), pulse):
             known = (entry.rel for entry in entries if entry.kind != "folder" and not _is_ours(entry.rel))
             self._extra |= {rel for rel in known if rel not in self._manifest}
 

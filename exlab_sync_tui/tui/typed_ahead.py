@@ -14,6 +14,8 @@ from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.message import Message
 
+from exlab_sync_tui.text import safe_text
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -50,8 +52,9 @@ class TypedAheadApp(App[int]):
         self._give_up: Callable[[], None] | None = None
 
     def say(self, sentence: str, severity: str = "information") -> None:
-        """One sentence for the operator."""
-        raise NotImplementedError
+        """One sentence for the operator, of whatever characters; it takes the place of the one before."""
+        self.clear_notifications()
+        self.notify(safe_text(sentence), severity=severity, markup=False)  # type: ignore[arg-type]  # one of Textual's three
 
     async def on_event(self, event: Event) -> None:
         """Hold keys while what they are meant for is on its way."""

@@ -14,12 +14,12 @@ from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.job import SyncJobRow, SyncJobState
 from exlab_sync_tui.testing import FakeTransport, ManualClock
 from exlab_sync_tui.transport.base import Pulse, PushPlan, RemoteEntry
+from exlab_sync_tui.transport.listing import moving, paged
 from exlab_sync_tui.transport.rclone import push as rclone_push
 from exlab_sync_tui.transport.rclone.remote import Remote
 from exlab_sync_tui.transport.rsync import push as rsync_push
 from exlab_sync_tui.transport.rsync.account import Ended
 from exlab_sync_tui.transport.rsync.far import FarFolder
-from exlab_sync_tui.transport.tools.listing import moving, paged
 from tests.unit.sim_lab import INSTRUMENTS, WeekLab, breathe
 
 if TYPE_CHECKING:
@@ -226,3 +226,24 @@ async def test_a_run_whose_listing_says_nothing_is_ended_as_stalled(tmp_path: Pa
         job = await when_not_under_way(client, handle.job_id)
         assert job.state is SyncJobState.QUEUED
         assert "has not moved a byte for 2 min" in (job.last_error or "")
+
+
+async def test_a_comparison_that_is_asked_for_does_not_wait_for_ever_either(tmp_path: Path) -> None:
+    lab, slow = WeekLab(tmp_path), SlowLister(title="nas01")
+    client = lab.client(make=lambda _: slow)
+    async with client:
+        run = lab.write_run(INSTRUMENTS[0], "Run_asked")
+        handle = await client.enqueue(run)
+        while not slow.asked:
+            await breathe()
+        slow.signs.put_nowait(False)
+        assert (await when_not_under_way(client, handle.job_id)).state is SyncJobState.VERIFIED
+        slow.asked = slow.let_go = False
+        comparing = asyncio.create_task(client.force_verify(run))
+        while not slow.asked:
+            await breathe()
+        while not slow.let_go:
+            await lab.clock.advance(10)
+            await breathe()
+        result = await comparing
+        assert (result.ok, result.error_kind) == (False, TransportErrorKind.NETWORK)

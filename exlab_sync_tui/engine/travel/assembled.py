@@ -22,7 +22,7 @@ from exlab_sync_tui.provenance.receipt import parse_receipt
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import PushPlan, tell_beside
-from exlab_sync_tui.transport.tools.listing import moving
+from exlab_sync_tui.transport.listing import moving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,10 +253,13 @@ class AssembledWay:
             async with at_once:
                 await self._write_paper(assembly, rel, data)
 
-        outcomes = await asyncio.gather(*(write(rel, data) for rel, data in papers), return_exceptions=True)
-        for error in outcomes:
-            if error is not None:
-                raise error
+        writing = [asyncio.create_task(write(rel, data)) for rel, data in papers]
+        try:
+            await asyncio.gather(*writing)  # raises the first trouble in time: what it does to the others says less
+        finally:
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
 
     async def _write_in_order(self, folder: str, papers: Sequence[tuple[str, bytes]]) -> None:
         """Each is read back before the next one, so that a receipt never stands for papers that nobody has seen."""

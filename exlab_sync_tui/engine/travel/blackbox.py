@@ -13,7 +13,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.model.run import CACHE_FOLDER
 from exlab_sync_tui.queue.store import FilesWanted
 from exlab_sync_tui.text import without_secrets
-from exlab_sync_tui.transport.tools.listing import moving
+from exlab_sync_tui.transport.listing import moving
 from exlab_sync_tui.tree.hashing import hash_tree
 
 if TYPE_CHECKING:

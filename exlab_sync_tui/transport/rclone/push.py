@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from exlab_sync_tui.errors import TransportError, TransportErrorKind
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.text import safe_text, size
+from exlab_sync_tui.transport.listing import told_to
 from exlab_sync_tui.transport.rclone.names import standard
 from exlab_sync_tui.transport.rclone.remote import Counted
-from exlab_sync_tui.transport.tools.listing import told_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

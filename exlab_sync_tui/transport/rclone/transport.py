@@ -13,6 +13,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport import marker
 from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState, Pulse
+from exlab_sync_tui.transport.listing import paged
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rclone.daemon import Daemon, NotThereError
 from exlab_sync_tui.transport.rclone.local import DiskReader
@@ -21,7 +22,6 @@ from exlab_sync_tui.transport.rclone.push import Sending, refuse_oversize, with_
 from exlab_sync_tui.transport.rclone.remote import Remote
 from exlab_sync_tui.transport.rclone.workroom import Workroom
 from exlab_sync_tui.transport.sentences import taken
-from exlab_sync_tui.transport.tools.listing import paged
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
 

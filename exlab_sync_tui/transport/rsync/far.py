@@ -15,10 +15,10 @@ from exlab_sync_tui.errors import TransportError
 from exlab_sync_tui.model.entry import EntryKind
 from exlab_sync_tui.text import safe_text, size
 from exlab_sync_tui.transport.base import RemoteEntry
+from exlab_sync_tui.transport.listing import unheard
 from exlab_sync_tui.transport.rsync.account import make_parents
 from exlab_sync_tui.transport.rsync.names import listed
 from exlab_sync_tui.transport.rsync.words import NOT_ALL, VANISHED, trouble
-from exlab_sync_tui.transport.tools.listing import unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.model.entry import EntryKind
+from exlab_sync_tui.transport.listing import told_to
 from exlab_sync_tui.transport.rsync.names import given, plain
 from exlab_sync_tui.transport.rsync.words import VANISHED, trouble
-from exlab_sync_tui.transport.tools.listing import told_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

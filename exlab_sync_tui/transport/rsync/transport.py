@@ -14,6 +14,7 @@ from exlab_sync_tui.model.evidence import EvidenceLevel
 from exlab_sync_tui.text import safe_text
 from exlab_sync_tui.transport import marker
 from exlab_sync_tui.transport.base import ASSEMBLY, MARKER_NAME, Capabilities, DestinationState, Pulse
+from exlab_sync_tui.transport.listing import paged
 from exlab_sync_tui.transport.mount.aside import Hands
 from exlab_sync_tui.transport.rsync.account import Account
 from exlab_sync_tui.transport.rsync.compare import Comparison, itemised
@@ -22,7 +23,6 @@ from exlab_sync_tui.transport.rsync.names import sayable
 from exlab_sync_tui.transport.rsync.push import PARTIAL, Sending
 from exlab_sync_tui.transport.rsync.shell import Commands
 from exlab_sync_tui.transport.sentences import away, taken
-from exlab_sync_tui.transport.tools.listing import paged
 from exlab_sync_tui.transport.tools.pipeline import Pipeline
 from exlab_sync_tui.transport.tools.rest import Rest
 

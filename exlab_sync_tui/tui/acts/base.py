@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.engine.cockpit.view import Order, Outcome, Verb
-from exlab_sync_tui.text import count, safe_text
+from exlab_sync_tui.text import count
 from exlab_sync_tui.tui.screens.ask import AskScreen
 from exlab_sync_tui.tui.typed_ahead import TypedAheadApp
 
@@ -31,11 +31,6 @@ class ActingApp(TypedAheadApp):
     options: ConsoleOptions
     clock: Clock
     premises: Premises
-
-    def say(self, sentence: str, severity: str = "information") -> None:
-        """One sentence for the operator, of whatever characters; it takes the place of the one before."""
-        self.clear_notifications()
-        self.notify(safe_text(sentence), severity=severity, markup=False)  # type: ignore[arg-type]  # one of Textual's three
 
     def targets(self) -> list[Row]:
         """The runs that an order is for: the marked ones, else the selected one. Says so if there is none."""
