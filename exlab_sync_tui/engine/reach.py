@@ -49,7 +49,9 @@ def transport_for(
         )
     from exlab_sync_tui.transport.sftp.transport import SftpOptions, SftpTransport  # noqa: PLC0415  # if used
 
-    return SftpTransport(SftpOptions(access=_access(block), max_stream_bytes=max_stream_bytes), limiter)
+    return SftpTransport(
+        SftpOptions(access=_access(block), max_stream_bytes=max_stream_bytes, connections=block.connections), limiter
+    )
 
 
 def _access(block: RsyncSshTransport | SftpTransport) -> SshAccess:

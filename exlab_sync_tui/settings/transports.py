@@ -99,7 +99,7 @@ class SftpTransport(_Ssh):
     type: Literal["sftp"]
     """Always ``sftp``."""
     connections: Annotated[int, Number, Field(ge=0, le=64)] = 0
-    """Accepted, without effect: the program opens one for what is small and one for the bulk; more are no faster."""
+    """How many may carry the bulk, beside the one for what is small; 0 chooses: one, or three on a long line."""
 
 
 class RsyncSshTransport(_Ssh):

@@ -11,8 +11,10 @@ import pytest
 from exlab_sync_tui.errors import TransportErrorKind
 from exlab_sync_tui.transport.sftp.streamed import BATCH_FILES
 from exlab_sync_tui.transport.ssh.stream import NoAgentError, Stream
-from exlab_sync_tui.transport.ssh.streams import LONG_LINE, Streams
+from exlab_sync_tui.transport.ssh.streams import LONG_LINE, Streams, most_for
+from tests.contract.labs.sftp import over_sftp
 from tests.contract.test_sftp_faults import MIB, is_whole, lab_at
+from tests.contract.transport_lab import identity
 from tests.proxy import Proxy
 from tests.sshd import Sshd, needs_sshd
 
@@ -66,7 +68,7 @@ async def test_more_connections_are_opened_and_a_run_over_all_of_them_is_whole(l
     assert len(sent) == 6 * BATCH_FILES + 8
     assert is_whole(lab)
     assert proxy.connections == _CONTROL + _STREAMS
-    assert "up to 3 of them on this long line" in (await lab.transport.probe()).capabilities.manner
+    assert "up to 3 of them at once" in (await lab.transport.probe()).capabilities.manner
 
 
 @needs_sshd
@@ -112,7 +114,7 @@ async def test_what_comes_goes_to_the_one_with_the_fewest_bytes_before_it() -> N
     async def another() -> Stream:
         return next(coming)
 
-    streams = Streams(first, another)
+    streams = Streams(first, another, _STREAMS)
     with streams.carrying(5) as one:
         assert one is first
         await widened(streams)
@@ -128,7 +130,7 @@ async def test_one_that_was_lost_is_left_out_and_the_first_is_used_even_then() -
     async def another() -> Stream:
         return other
 
-    streams = Streams(first, another)
+    streams = Streams(first, another, _STREAMS)
     await widened(streams)
     cast("Opened", other).alive = cast("Opened", first).alive = False
     assert streams.all == [first]
@@ -140,15 +142,32 @@ async def test_a_server_that_lets_no_more_in_is_served_by_one() -> None:
     async def another() -> Stream:
         raise NoAgentError("too many connections")
 
-    streams = Streams(first, another)
+    streams = Streams(first, another, _STREAMS)
     await widened(streams)
     assert streams.all == [first]
-    assert streams.most == _STREAMS
 
 
-async def test_a_short_line_needs_one() -> None:
+async def test_one_that_shall_be_alone_stays_alone() -> None:
     first = opened()
-    streams = Streams(first, None)
+
+    async def another() -> Stream:
+        return opened()
+
+    streams = Streams(first, another, 1)
     await widened(streams)
     assert streams.all == [first]
-    assert streams.most == 1
+
+
+def test_a_short_line_needs_one_and_a_long_line_three() -> None:
+    assert (most_for(LONG_LINE / 2), most_for(LONG_LINE)) == (1, _STREAMS)
+
+
+@needs_sshd
+async def test_what_the_configuration_says_counts_more_than_the_line(tmp_path: Path, server: Sshd) -> None:
+    (nas := tmp_path / "nas").mkdir()
+    transport = over_sftp(server.access(nas), connections=2)
+    await transport.adopt(identity())
+    try:
+        assert "up to 2 of them at once" in (await transport.probe()).capabilities.manner
+    finally:
+        await transport.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exlab_sync_tui.operate.doctor.config import has_no_idle_key
 from exlab_sync_tui.operate.doctor.destination import answer
 from exlab_sync_tui.operate.doctor.diagnosis import Diagnosis, Mood
 from exlab_sync_tui.operate.doctor.patient import ThisMachine
@@ -40,15 +38,6 @@ class Machine(ThisMachine):
 
     def ask(self, words: Sequence[str], *, given: str = "") -> str:
         return self.versions.get(words[0]) or ThisMachine.ask(self, words, given=given)
-
-
-def test_a_key_without_effect_is_said(tmp_path: Path) -> None:
-    way = {"type": "sftp", "ssh_target": "lab@nas01", "remote_path": "/srv/lab"}
-    common = {"label": "Reader", "local_root": "/lab", "nas_root": "//nas", "completeness_signal": "quiescence"}
-    equipment = [{"id": f"READER_0{n}", **common, "transport": {**way, "connections": n}} for n in (0, 4)]
-    (tmp_path / "config.yaml").write_text(json.dumps({"equipment": equipment}))
-    [found] = has_no_idle_key(admit(tmp_path / "config.yaml", tmp_path / "state", {}))
-    assert found.sentence.startswith("READER_04 sets connections, which has no effect")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import stat
 from typing import TYPE_CHECKING
 
 from exlab_sync_tui.operate.doctor.diagnosis import advice, command, edit, problem, well
-from exlab_sync_tui.settings.transports import SftpTransport
 from exlab_sync_tui.text import count, safe_text
 
 if TYPE_CHECKING:
@@ -32,17 +31,6 @@ def is_right(patient: Patient) -> Iterator[Diagnosis]:
         yield problem(_CHECK, f"{place} has no instrument, so there is nothing to watch.", edit(patient.config))
         return
     yield well(_CHECK, f"{place} is right: {count(len(patient.settings.equipment), 'instrument')}.")
-
-
-def has_no_idle_key(patient: Patient) -> Iterator[Diagnosis]:
-    """A key that is accepted and does nothing is said, so that nobody waits for its effect."""
-    for item in patient.settings.equipment if patient.settings else ():
-        if isinstance(item.transport, SftpTransport) and item.transport.connections:
-            yield advice(
-                f"{_CHECK}.connections",
-                f"{item.id} sets connections, which has no effect: the program opens the two that it needs. The line"
-                " can go.",
-            )
 
 
 def is_ours_to_change(patient: Patient) -> Iterator[Diagnosis]:

@@ -37,7 +37,6 @@ CHECKS: tuple[Check, ...] = (
     tools.are_named,
     config.is_right,
     config.is_ours_to_change,
-    config.has_no_idle_key,
     config.cleans_up,
     state.is_on_a_local_disk,
     state.can_be_read,

@@ -21,7 +21,7 @@ from exlab_sync_tui.transport.sftp.streamed import StreamedWay
 from exlab_sync_tui.transport.sftp.written import WrittenWay
 from exlab_sync_tui.transport.ssh.hashing import FarHasher, NoHasherError
 from exlab_sync_tui.transport.ssh.stream import NoAgentError, Stream
-from exlab_sync_tui.transport.ssh.streams import LONG_LINE, Streams
+from exlab_sync_tui.transport.ssh.streams import Streams, most_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -39,9 +39,15 @@ class Link:
     """One connection and what hangs on it. A bulk way that was broken off is opened again where it is needed."""
 
     def __init__(
-        self, session: Session, limiter: Limiter, coming: asyncio.Task[Stream] | None, largest: int | None
+        self,
+        session: Session,
+        limiter: Limiter,
+        coming: asyncio.Task[Stream] | None,
+        largest: int | None,
+        connections: int,
     ) -> None:
         self._largest = largest
+        self._connections = connections
         self.session = session
         self.files = FarFiles(session)
         self._limiter = limiter
@@ -56,11 +62,11 @@ class Link:
         self._coming = coming
 
     @classmethod
-    async def open(cls, access: SshAccess, limiter: Limiter, largest: int | None) -> Link:
+    async def open(cls, access: SshAccess, limiter: Limiter, largest: int | None, connections: int) -> Link:
         """Connect; the stream, which most will need, is opened at the same time. Raises ``TransportError``."""
         coming = asyncio.create_task(Stream.open(access, limiter))
         try:
-            return cls(await Session.open(access), limiter, coming, largest)
+            return cls(await Session.open(access), limiter, coming, largest, connections)
         except BaseException:
             await _let_go(coming)
             raise
@@ -77,7 +83,7 @@ class Link:
         if isinstance(self._way, StreamedWay):
             how = "a stream that the NAS's own Python unpacks and hashes"
             if (most := self._way.streams.most) > 1:
-                how += f", up to {most} of them on this long line"
+                how += f", up to {most} of them at once"
         elif self._hasher is not None:
             tool = " ".join(self._hasher.tool.split()[:2])
             how = f"SFTP writes, hashed there by {tool}"
@@ -145,8 +151,8 @@ class Link:
         access, marker = self.session.access, self._marker
         try:
             first = await self._stream()
-            another = self._stream_beside if self.session.round_trip >= LONG_LINE else None
-            return StreamedWay(Streams(first, another), access.title, self.explained)
+            most = self._connections or most_for(self.session.round_trip)
+            return StreamedWay(Streams(first, self._stream_beside, most), access.title, self.explained)
         except NoAgentError as error:
             self._why_not = safe_text(error)
         try:

@@ -33,11 +33,13 @@ _LINK = "exlab_sync_tui.transport.sftp.link"
 class SftpOptions:
     """One account, and how long a connection that nobody uses stays open, in seconds.
 
-    ``max_stream_bytes``: the largest file that may be read back, where nothing else can prove it.
+    ``max_stream_bytes``: the largest file that may be read back, where nothing else can prove it. ``connections``: how
+    many may carry the bulk; 0 chooses by the line.
     """
 
     access: SshAccess
     max_stream_bytes: int | None = None
+    connections: int = 0
     probe_seconds: float = 10.0
     idle_seconds: float = 30.0
 
@@ -246,8 +248,9 @@ class SftpTransport:
                     await self._drop()
                 if self._link is None:
                     module = await asyncio.to_thread(import_module, _LINK)
+                    options = self._options
                     self._link = link = await module.Link.open(
-                        self._options.access, self._limiter, self._options.max_stream_bytes
+                        options.access, self._limiter, options.max_stream_bytes, options.connections
                     )
                     if recognise:
                         await link.check(self._expected or self._seen)

@@ -18,14 +18,20 @@ LONG_LINE = 0.01
 OpenSSH lets a session have 2 MiB on its way (``CHAN_SES_WINDOW_DEFAULT`` in its ``channels.h``): that is 200 MB/s here.
 """
 
-_OTHERS = 2
+_ON_A_LONG_LINE = 3
+
+
+def most_for(round_trip: float) -> int:
+    """How many connections are worth it on a line with this *round_trip*, in seconds."""
+    return _ON_A_LONG_LINE if round_trip >= LONG_LINE else 1
 
 
 class Streams:
-    """The agents of one account: the *first*, and on a long line others that *another* opens once there is a need."""
+    """The agents of one account, *most* of them: the *first*, and others that *another* opens once there is a need."""
 
-    def __init__(self, first: Stream, another: Callable[[], Awaitable[Stream]] | None) -> None:
+    def __init__(self, first: Stream, another: Callable[[], Awaitable[Stream]], most: int) -> None:
         self.first = first
+        self.most = most
         self._another = another
         self._others: list[Stream] = []
         self._opening: list[asyncio.Task[None]] = []
@@ -36,19 +42,14 @@ class Streams:
         """Those that can be used now, the first even if it cannot."""
         return [self.first, *(stream for stream in self._others if stream.alive)]
 
-    @property
-    def most(self) -> int:
-        """How many there may be."""
-        return 1 if self._another is None else 1 + _OTHERS
-
     def widen(self) -> None:
         """Begin to open the others; one that cannot be opened is done without."""
-        if self._another is not None and not self._opening:
-            self._opening = [asyncio.create_task(self._open(self._another)) for _ in range(_OTHERS)]
+        if not self._opening:
+            self._opening = [asyncio.create_task(self._open()) for _ in range(1, self.most)]
 
-    async def _open(self, another: Callable[[], Awaitable[Stream]]) -> None:
+    async def _open(self) -> None:
         try:
-            stream = await another()
+            stream = await self._another()
         except (NoAgentError, TransportError):
             return
         self._others.append(stream)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _TOOLS = ("sh", "head", "xargs", "openssl", "sha256sum", "sync")
 
 
-def over_sftp(access: SshAccess, *, limiter: Limiter | None = None) -> SftpTransport:
+def over_sftp(access: SshAccess, *, limiter: Limiter | None = None, connections: int = 0) -> SftpTransport:
     """A transport over this account."""
-    return SftpTransport(SftpOptions(access), limiter or Limiter(None, SystemClock()))
+    return SftpTransport(SftpOptions(access, connections=connections), limiter or Limiter(None, SystemClock()))
 
 
 def without_python(folder: Path) -> SshdOptions:
