@@ -103,7 +103,7 @@ class TypedAheadApp(App[int]):
             finally:
                 done()
 
-        reading = self.run_worker(run(), group="reading")
+        reading = self.run_worker(run, group="reading")
 
         def give_up() -> None:
             reading.cancel()
