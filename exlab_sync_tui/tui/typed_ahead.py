@@ -103,7 +103,8 @@ class TypedAheadApp(App[int]):
             finally:
                 done()
 
-        reading = self.run_worker(run, group="reading")
+        work: Callable[[], Awaitable[None]] = run
+        reading = self.run_worker(work, group="reading")
 
         def give_up() -> None:
             reading.cancel()
