@@ -63,6 +63,10 @@ class Narrated:
         """Is the engine at work?"""
         return await self._cockpit.pulse()
 
+    async def broken(self) -> None:
+        """Wait until the engine has ended by itself, and raise why."""
+        await self._cockpit.broken()
+
     async def order(self, order: Order) -> Outcome:
         """Carry an order out."""
         return await self._cockpit.order(order)

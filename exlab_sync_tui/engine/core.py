@@ -26,6 +26,8 @@ from exlab_sync_tui.text import count
 from exlab_sync_tui.watch.monitor import Monitor
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from exlab_sync_tui.engine.assembly import Blueprint
     from exlab_sync_tui.engine.lane import Lane
     from exlab_sync_tui.engine.parts import Instrument
@@ -85,7 +87,7 @@ class Engine:
                 parts = self._works.parts
                 sampler = Sampler(parts.board, parts.clock)
                 desk = Desk(parts.store, parts.clock, parts.identities.host, steering=self.steering, sampler=sampler)
-                self._tasks.append(asyncio.create_task(desk.run(), name="desk"))
+                self._begin(desk.run(), "desk")
         except BaseException:
             await self.stop()
             raise
@@ -126,8 +128,14 @@ class Engine:
         works, clock = self.works, self.works.parts.clock
         monitor = Monitor(clock, lambda sentence: works.parts.bus.say(EventKind.WARNING, sentence)) if events else None
         patrol = Patrol(works, rescan_seconds=self.blueprint.settings.sync.rescan_seconds, monitor=monitor)
-        self._patrol = asyncio.create_task(patrol.run(), name="patrol")
-        self._tasks.append(self._patrol)
+        self._patrol = self._begin(patrol.run(), "patrol")
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """What must never end by itself; should it, the log says where."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_end)
+        self._tasks.append(task)
+        return task
 
     async def broken(self) -> None:
         """Wait until a lane, or what looks at the folders, has ended, and raise why; that does not happen in health."""
@@ -180,9 +188,8 @@ class Engine:
             if lanes:
                 lane = works.lanes[instrument.id]
                 lane.wake()
-                self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {instrument.id}"))
-                caretaker = works.caretakers[instrument.id]
-                self._tasks.append(asyncio.create_task(caretaker.run(), name=f"caretaker {instrument.id}"))
+                self._begin(lane.run(), f"lane {instrument.id}")
+                self._begin(works.caretakers[instrument.id].run(), f"caretaker {instrument.id}")
         if lanes:
             self._healing = asyncio.create_task(self._heal(), name="heal")
         await parts.store.note(CLEANUP_NOTE, works.cleanup.sentence)
@@ -231,3 +238,8 @@ class Engine:
     def _folders_before(self, instrument: Instrument) -> list[EquipmentFolder]:
         """Those of the instruments that the configuration names first."""
         return [one.folder for one in takewhile(lambda one: one is not instrument, self.works.instruments.values())]
+
+
+def _log_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.critical("the engine's %s has ended", task.get_name(), exc_info=error)

@@ -40,8 +40,8 @@ def run_console(
     """Open the console until somebody leaves it; the exit code.
 
     *opening* gives a started cockpit, hosting or attached; it is stopped at the end. What is *beside* runs as long as
-    the console does: the patrol of a hosted engine, the script of a demo. Raises what these raise, with the terminal
-    as it was before.
+    the console does: the script of a demo. Raises what these raise, or what has ended a hosted engine, with the
+    terminal as it was before.
     """
     return asyncio.run(open_console(opening, lab, options, title=title, premises=premises, beside=beside, clock=clock))
 
@@ -61,7 +61,7 @@ async def open_console(
     cockpit = await opening()
     try:
         app = ConsoleApp(cockpit, lab, options, clock, title=title, premises=premises)
-        code = await _together(app, [work(cockpit) for work in beside])
+        code = await _together(app, [cockpit.broken(), *(work(cockpit) for work in beside)])
         tally, pulse = (await Lookout(cockpit.store).look(clock.now())).tally(), await cockpit.pulse()
         if pulse.hosted and tally.moving:
             click.echo("exlab-sync: stopping; transfers keep their place.", err=True)

@@ -150,20 +150,18 @@ class Monitor:
             await self._aimed.wait()
             await self._clock.sleep(_COALESCE_SECONDS)
             self._aimed.clear()
-            self._blind = await asyncio.to_thread(self._find_blind)
+            self._blind = await asyncio.to_thread(self._find_blind, dict(self._aims))
             for recursive in (False, True):
                 await self._renew(recursive=recursive)
             self._tell_limits()
 
-    def _find_blind(self) -> set[str]:
+    def _find_blind(self, aims: Mapping[str, _Aim]) -> set[str]:
         return {
-            equipment_id
-            for equipment_id, aim in self._aims.items()
-            if aim.containers and not self._tells(aim.containers[0])
+            equipment_id for equipment_id, aim in aims.items() if aim.containers and not self._tells(aim.containers[0])
         }
 
     async def _renew(self, *, recursive: bool) -> None:
-        owners = await asyncio.to_thread(self._owners, recursive=recursive)
+        owners = await asyncio.to_thread(self._owners, dict(self._aims), recursive=recursive)
         old = self._eyes.get(recursive)
         if old is not None and not old.failure and old.owners == owners:
             return
@@ -188,10 +186,10 @@ class Monitor:
             known = old.owners if old is not None else {}
             self._note({Hint(owner, path) for path, owner in owners.items() if path not in known})
 
-    def _owners(self, *, recursive: bool) -> dict[str, str]:
+    def _owners(self, aims: Mapping[str, _Aim], *, recursive: bool) -> dict[str, str]:
         return {
             path: equipment_id
-            for equipment_id, aim in list(self._aims.items())
+            for equipment_id, aim in aims.items()
             if equipment_id not in self._blind
             for path in (aim.runs if recursive else aim.containers)
             if _can_be_watched(path)

@@ -73,6 +73,9 @@ class FakeCockpit:
     async def pulse(self) -> Pulse:
         return self.beat
 
+    async def broken(self) -> None:
+        await asyncio.Event().wait()
+
     async def order(self, order: Order) -> Outcome:
         self.orders.append(order)
         return self.answer

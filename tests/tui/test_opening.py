@@ -33,8 +33,12 @@ from exlab_sync_tui.tui.console import run_console
 from exlab_sync_tui.tui.options import ConsoleOptions
 from tests.tui.lab import LAB, FakeCockpit, quiet_day
 
+class Ended(FakeCockpit):
+    async def broken(self):
+        raise StoreError("The engine cannot go on.")
+
 async def opening():
-    cockpit = FakeCockpit()
+    cockpit = Ended() if "ended" in sys.argv else FakeCockpit()
     await quiet_day(cockpit)
     return cockpit
 
@@ -132,6 +136,13 @@ def test_what_runs_beside_it_and_fails_closes_it_and_is_raised() -> None:
         seen = screen.until("said: ")
         assert screen.child.wait(30) == 1
     assert "said: The disk is full; make room on it." in after_the_console(seen + screen.until("room on it."))
+
+
+def test_an_engine_that_ends_by_itself_closes_it_and_says_why() -> None:
+    with terminal("ended") as screen:
+        seen = screen.until("said: ")
+        assert screen.child.wait(30) == 1
+    assert "said: The engine cannot go on." in after_the_console(seen + screen.until("cannot go on."))
 
 
 class Brittle(MemoryStore):

@@ -208,6 +208,29 @@ async def test_where_the_file_system_tells_nothing_the_clock_hints(tmp_path: Pat
         assert not monitor_threads()
 
 
+async def test_an_instrument_that_comes_while_another_is_asked_about_ends_nothing(tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    first.mkdir()
+    second.mkdir()
+    loop = asyncio.get_running_loop()
+
+    def tells(_: str) -> bool:
+        """In a thread; the loop has another instrument watched meanwhile."""
+        aimed = threading.Event()
+
+        def aim() -> None:
+            monitor.aim("TWO", containers=[str(second)], runs=[])
+            aimed.set()
+
+        loop.call_soon_threadsafe(aim)
+        return aimed.wait(PATIENCE)
+
+    monitor = Monitor(SystemClock(), pytest.fail, tells=tells)
+    async with listening(monitor) as listener:
+        monitor.aim("ONE", containers=[str(first)], runs=[])
+        await listener.until(Hint("ONE", str(first)), Hint("TWO", str(second)))
+
+
 async def test_a_monitor_whose_watch_ends_by_itself_does_not_spin(tmp_path: Path) -> None:
     clock = ManualClock()
     built: list[str] = []

@@ -89,6 +89,10 @@ class Attached:
             return []
         return parse_flights(await self._store.noted(FLIGHTS_NOTE))
 
+    async def broken(self) -> None:
+        """Nothing is hosted here."""
+        await asyncio.Event().wait()
+
     async def pulse(self) -> Pulse:
         """Whether the engine was heard within the last six seconds."""
         alive, last = await self._heart.is_alive(), self._heart.last

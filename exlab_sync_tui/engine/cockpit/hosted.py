@@ -58,6 +58,10 @@ class Hosted:
         now = self._client.blueprint.clock.now()
         return Pulse(self._client.is_at_work, True, os.getpid(), socket.gethostname(), now)
 
+    async def broken(self) -> None:
+        """Wait until something of the engine has ended, and raise why."""
+        await self._client.broken()
+
     async def order(self, order: Order) -> Outcome:
         """Carry an order out here."""
         return await self._client.order(order)

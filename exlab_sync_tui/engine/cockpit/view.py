@@ -121,6 +121,13 @@ class Cockpit(Protocol):
         """Is an engine at work?"""
         ...
 
+    async def broken(self) -> None:
+        """Wait until an engine that is hosted here has ended by itself, and raise why; that does not happen in health.
+
+        What an attached view is told of another engine is its pulse.
+        """
+        ...
+
     async def order(self, order: Order) -> Outcome:
         """Carry an order out, here or by the engine that runs; never raises for what the operator can mend."""
         ...
