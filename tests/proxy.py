@@ -175,14 +175,15 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        def end() -> None:
+        async def end() -> None:
             self._listener.close()
             self._cut()
-            for task in self._flows:
-                task.cancel()
+            while flows := list(self._flows):  # one may have just begun another
+                for task in flows:
+                    task.cancel()
+                await asyncio.gather(*flows, return_exceptions=True)
 
-        self._do(end)
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result(_PROMISE)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(_PROMISE)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PROMISE)
         self._loop.close()
